@@ -1,0 +1,1 @@
+"""Revision files to headers to graph to Alembic's ``Script`` and ``RevisionMap``."""
