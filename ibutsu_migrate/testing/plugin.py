@@ -1,0 +1,1 @@
+"""The pytest plugin: throwaway databases as fixtures."""
