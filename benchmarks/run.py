@@ -24,6 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from histories import write_history
+
 from ibutsu_migrate.testing.cluster import Cluster, Database
 
 ROOT = Path(__file__).resolve().parent.parent
