@@ -58,6 +58,8 @@ def environment(side: str, database: Database | None = None) -> dict[str, str]:
     """Environment variables that make a child one side or the other."""
     mode, driver = SIDES[side]
     found = {**os.environ, "IBUTSU_MIGRATE": mode}
+    # Without its .pyc files stock Alembic would be slower than users see it.
+    found.pop("PYTHONDONTWRITEBYTECODE", None)
     if database is not None:
         found["SQLALCHEMY_DATABASE_URI"] = database.url(driver)
     return found
