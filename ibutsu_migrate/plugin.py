@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from types import ModuleType
 
+from ._after_import import after_import
+from .config import Mode, settings_from_environment
+
 
 def setup(plugin: object) -> None:
     """Called once while ``alembic`` is imported."""
+    if settings_from_environment(os.environ).mode is not Mode.OFF:
+        after_import("alembic.config", _install_troubles)
+
+
+def _install_troubles() -> None:
+    from .troubles import install
+
+    install()
 
 
 class _Plugin(ModuleType):
