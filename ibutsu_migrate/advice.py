@@ -206,10 +206,9 @@ def explain_connection_failure(error: BaseException, url: object = None) -> str:
     driver = _driver_error(error)
     cause = _cause_of(driver)
     said = scrub(str(driver).strip(), url) or type(driver).__name__
-    first = f"Cannot connect to {_where(url)}"
     if cause is None:
-        return f"{first}.\n{said}"
-    return f"{first}: {cause.says}.\n{said}\n{cause.remedy}"
+        return f"Cannot use {_where(url)}.\n{said}"
+    return f"Cannot connect to {_where(url)}: {cause.says}.\n{said}\n{cause.remedy}"
 
 
 _DENIED: Final = re.compile(
@@ -218,12 +217,15 @@ _DENIED: Final = re.compile(
 )
 
 
-def explain_no_rights(error: BaseException, role: str | None) -> str | None:
+def explain_no_rights(
+    error: BaseException, role: str | None, *, reading: bool = False
+) -> str | None:
     """Say which right is missing, and the GRANT that gives it.
 
     Args:
         error: The driver's exception, bare or inside SQLAlchemy's.
         role: Who was connected, where it is known.
+        reading: Whether nothing but reading was tried.
 
     Returns:
         None where the error is not about rights.
@@ -233,16 +235,27 @@ def explain_no_rights(error: BaseException, role: str | None) -> str | None:
     if _sqlstate(driver) != "42501" or found is None:
         return None
     kind, name = found["kind"], found["name"].strip('"')
-    who = f'"{role}"' if role else "CURRENT_USER"
-    right = {"schema": "USAGE, CREATE", "database": "CREATE"}.get(kind, "ALL")
-    kind_sql = "TABLE" if kind == "relation" else kind.upper()
+    who = f'"{role}"' if role else "..."
+    writing = {"schema": "USAGE, CREATE", "database": "CREATE"}.get(kind, "ALL")
+    read = {"schema": "USAGE", "database": "CONNECT"}.get(kind, "SELECT")
     holder = f"The role {who}" if role else "The role of this connection"
     return (
         f'{holder} may not do this: permission denied for {kind} "{name}".\n'
-        f"As the owner or a superuser:  "
-        f'GRANT {right} ON {kind_sql} "{name}" TO {who};\n'
-        "Nothing of the failed transaction was kept."
+        f"As the owner or a superuser:  GRANT {read if reading else writing} "
+        f'ON {"TABLE" if kind == "relation" else kind.upper()} "{name}" TO {who};'
     )
+
+
+def explain_look_failure(error: BaseException, url: object) -> str:
+    """Say why the version table could not be read.
+
+    Args:
+        error: The driver's exception, from connecting or from the one statement.
+        url: The SQLAlchemy URL.
+    """
+    role = getattr(url, "username", None)
+    rights = explain_no_rights(error, role, reading=True)
+    return rights or explain_connection_failure(error, url)
 
 
 def not_up_to_date(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Mapping
 
@@ -27,6 +28,8 @@ def make_config(
         file_=str(environment.ini) if environment.ini else None,
         toml_file=str(environment.toml) if environment.toml else None,
         ini_section=environment.section,
+        # Alembic's default is the stdout of when it was imported.
+        stdout=sys.stdout,
         cmd_opts=cmd_opts,
         attributes=dict(attributes or {}),
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 from flask import current_app
+from flask.cli import with_appcontext
 
 from ..errors import IbutsuMigrateError
 
@@ -44,7 +45,7 @@ class AlembicGroup(click.Group):
             return None
         return click.Command(
             cmd_name,
-            callback=click.pass_context(_run),
+            callback=with_appcontext(click.pass_context(_run)),
             params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
             help=_help_of(cmd_name),
             add_help_option=False,

@@ -217,7 +217,7 @@ def _connect_args(app: Flask) -> Mapping[str, object]:
 
 
 def _status(app: Flask, state: AppState) -> Status:
-    from ..advice import explain_connection_failure
+    from ..advice import explain_look_failure
     from .versions import read_versions
 
     history: History = read_history(environment_of(app))
@@ -232,8 +232,7 @@ def _status(app: Flask, state: AppState) -> Status:
                 connect_timeout=state.connect_timeout,
             )
         except Exception as error:  # each driver has its own tree of errors
-            text = explain_connection_failure(error, engine.url)
-            return unreachable(history.heads, text)
+            return unreachable(history.heads, explain_look_failure(error, engine.url))
     return compare(history, versions)
 
 
