@@ -82,7 +82,7 @@ _CAUSES: Final = (
         r"permission denied for database|"
         r"User does not have CONNECT privilege",
         "the user may not connect to this database",
-        "As its owner: GRANT CONNECT ON DATABASE ... TO ...;",
+        "As its owner: GRANT CONNECT ON DATABASE name TO user.",
     ),
     _cause(
         "",
@@ -231,16 +231,22 @@ def explain_no_rights(
         None where the error is not about rights.
     """
     driver = _driver_error(error)
+    who = f'"{role}"' if role else "..."
+    if _sqlstate(driver) == "3F000" and "no schema has been selected" in str(driver):
+        return (
+            f"The role {who} may use no schema of its search_path, so it has no place "
+            "to create anything.\n"
+            "As the owner or a superuser:  "
+            f'GRANT USAGE, CREATE ON SCHEMA "public" TO {who};'
+        )
     found = _DENIED.search(str(driver))
     if _sqlstate(driver) != "42501" or found is None:
         return None
     kind, name = found["kind"], found["name"].strip('"')
-    who = f'"{role}"' if role else "..."
     writing = {"schema": "USAGE, CREATE", "database": "CREATE"}.get(kind, "ALL")
     read = {"schema": "USAGE", "database": "CONNECT"}.get(kind, "SELECT")
-    holder = f"The role {who}" if role else "The role of this connection"
     return (
-        f'{holder} may not do this: permission denied for {kind} "{name}".\n'
+        f'The role {who} may not do this: permission denied for {kind} "{name}".\n'
         f"As the owner or a superuser:  GRANT {read if reading else writing} "
         f'ON {"TABLE" if kind == "relation" else kind.upper()} "{name}" TO {who};'
     )

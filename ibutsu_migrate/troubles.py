@@ -14,18 +14,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from alembic import util
 from alembic.autogenerate.api import RevisionContext
 from alembic.config import CommandLine, Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
+from sqlalchemy.engine import make_url
 
 from . import advice
 from .errors import Error, IbutsuMigrateError
 
 URL_ATTRIBUTE: Final = "ibutsu_migrate.url"
-"""Where the env hook leaves the database's URL in ``config.attributes``."""
+"""Where the database's URL is left in ``config.attributes``, for messages."""
 
 PROGRAM_ATTRIBUTE: Final = "ibutsu_migrate.program"
 """Where a command line of ours says how it is called, for messages."""
@@ -35,7 +37,7 @@ _NOT_UP_TO_DATE: Final = "Target database is not up to date."
 
 
 def install() -> None:
-    """Wrap the four places of Alembic that know more than their messages say.
+    """Wrap the five places of Alembic that know more than their messages say.
 
     Safe to call twice. Alembic must have been imported wholly.
     """
@@ -43,6 +45,8 @@ def install() -> None:
     _wrap(RevisionContext, "generate_scripts", _generate_scripts)
     _wrap(MigrationContext, "run_migrations", _run_migrations)
     _wrap(CommandLine, "run_cmd", _run_cmd)
+    if not hasattr(util.obfuscate_url_pw, _INSTALLED):
+        setattr(util, "obfuscate_url_pw", _hiding(util.obfuscate_url_pw))  # noqa: B010
 
 
 def _wrap(owner: type, name: str, wrapper: Callable[..., Any]) -> None:
@@ -56,6 +60,25 @@ def _wrap(owner: type, name: str, wrapper: Callable[..., Any]) -> None:
 
     setattr(wrapped, _INSTALLED, stock)
     setattr(owner, name, wrapped)
+
+
+def _hiding(stock: Callable[[str], str]) -> Callable[[str], str]:
+    """Hide also the passwords that stand behind a URL's question mark.
+
+    ``alembic current -v`` prints the URL; stock hides only the one before the host.
+    """
+
+    @functools.wraps(stock)
+    def obfuscate_url_pw(input_url: str) -> str:
+        url = make_url(input_url)
+        secrets = [name for name in url.query if name.endswith("password")]
+        if not secrets:
+            return stock(input_url)
+        hidden = url.update_query_dict(dict.fromkeys(secrets, "HIDDEN"))
+        return stock(hidden).replace("password=HIDDEN", "password=***")  # type: ignore[arg-type]
+
+    setattr(obfuscate_url_pw, _INSTALLED, stock)
+    return obfuscate_url_pw
 
 
 def _program(config: Config | None) -> str:
@@ -130,6 +153,11 @@ def _run_migrations(
     context._migrations_fn = noted
     try:
         return stock(context, **kwargs)
+    except Exception:
+        if context.connection is not None and context.config is not None:
+            url = context.connection.engine.url
+            context.config.attributes.setdefault(URL_ATTRIBUTE, url)
+        raise
     finally:
         context._migrations_fn = plan
 

@@ -171,30 +171,30 @@ class Shop:
             text=True,
         )
 
+    @staticmethod
+    def finish(
+        process: subprocess.Popen[str], timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """Wait for a program; kill it when it does not end."""
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
     def run(
         self, *command: str, timeout: float = 60, **environ: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a program to its end."""
-        return finish(self.start(*command, **environ), timeout)
+        return self.finish(self.start(*command, **environ), timeout)
 
     def done(self, *command: str, **environ: str) -> str:
         """Run a program that must succeed; its standard output."""
-        result = finish(self.start(*command, **environ))
+        result = self.finish(self.start(*command, **environ))
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
-
-
-def finish(
-    process: subprocess.Popen[str], timeout: float = 60
-) -> subprocess.CompletedProcess[str]:
-    """Wait for a program; kill it when it does not end."""
-    try:
-        out, err = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def make_shop(folder: Path, url: str, env: str = PLAIN_ENV) -> Shop:
@@ -224,7 +224,7 @@ def sqlite_shop(tmp_path: Path) -> Shop:
 @pytest.fixture
 def hook_shop(tmp_path: Path, database: Database) -> Shop:
     """A shop whose env.py is this package's hook, on PostgreSQL."""
-    return make_shop(tmp_path / "shop", database.url(None), HOOK_ENV)
+    return make_shop(tmp_path / "shop", database.url("psycopg2"), HOOK_ENV)
 
 
 @pytest.fixture
