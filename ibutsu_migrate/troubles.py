@@ -11,6 +11,7 @@ import functools
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,12 +99,20 @@ def _run_environment(
         return stock(context, rev, migration_context, autogenerate)
     except CommandError as error:
         if str(error) == _NOT_UP_TO_DATE:
-            script = context.script_directory
-            missing = len(script._upgrade_revs("heads", rev))
-            heads = script.get_heads()
             program = _program(migration_context.config)
-            error.add_note(advice.not_up_to_date(rev, heads, missing, program))
+            _note(error, lambda: _behind(context.script_directory, rev, program))
         raise
+
+
+def _behind(script: ScriptDirectory, database: Any, program: str) -> str:
+    missing = len(script._upgrade_revs("heads", database))
+    return advice.not_up_to_date(database, script.get_heads(), missing, program)
+
+
+def _note(error: Exception, text: Callable[[], str]) -> None:
+    """Add a note. If it cannot be made, the error must not be replaced by that."""
+    with suppress(Exception):
+        error.add_note(text())
 
 
 def _generate_scripts(
@@ -143,19 +152,24 @@ def _run_migrations(
         try:
             return plan(heads, again)
         except CommandError as error:
-            unknown = _unknown(error)
-            if unknown in heads and again.script is not None:
-                files, program = again.script.get_heads(), _program(again.config)
-                text = advice.unknown_in_database(str(unknown), files, program)
-                error.add_note(text)
+            unknown, script = _unknown(error), again.script
+            if unknown is not None and unknown in heads and script is not None:
+                program = _program(again.config)
+                _note(
+                    error,
+                    lambda: advice.unknown_in_database(
+                        unknown, script.get_heads(), program
+                    ),
+                )
             raise
 
     context._migrations_fn = noted
     try:
         return stock(context, **kwargs)
     except Exception:
-        if context.connection is not None and context.config is not None:
-            url = context.connection.engine.url
+        # In offline mode there is something in the connection's place, without URL.
+        url = getattr(getattr(context.connection, "engine", None), "url", None)
+        if url is not None and context.config is not None:
             context.config.attributes.setdefault(URL_ATTRIBUTE, url)
         raise
     finally:

@@ -142,6 +142,14 @@ def test_no_false_alarm(shop: Shop, database: Database) -> None:
     assert shop.run("alembic", "revision", "--autogenerate").stderr == ""
 
 
+def test_offline_errors_are_alembics(shop: Shop) -> None:
+    shop.add("a1")
+    assert_added(
+        both(shop, "stamp", "a1", "--purge", "--sql"),
+        "BEGIN;\n\nFAILED: Can't use --purge with --sql mode\n",
+    )
+
+
 def test_api_keeps_class_and_text(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.add("a1")
     monkeypatch.setenv("DATABASE", shop.url)
