@@ -184,11 +184,9 @@ class Shop:
             raise
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def run(
-        self, *command: str, timeout: float = 60, **environ: str
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a program to its end."""
-        return self.finish(self.start(*command, **environ), timeout)
+        return self.finish(self.start(*command, **environ))
 
     def done(self, *command: str, **environ: str) -> str:
         """Run a program that must succeed; its standard output."""

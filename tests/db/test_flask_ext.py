@@ -399,6 +399,20 @@ def test_raiseerr_gives_the_traceback(sqlite_shop: Shop) -> None:
     assert "Traceback" in result.stderr
 
 
+def test_an_error_is_one_line_and_a_remedy(shop: Shop) -> None:
+    shop.add("a1", upgrade="1 / 0")
+    url = f"postgresql+psycopg2://u:s3cret@127.0.0.1:{closed_port()}/d"
+    for environ, says in (
+        ({"DATABASE": url}, "FAILED: Cannot connect to the database"),
+        ({}, "FAILED: The revision failed at "),
+    ):
+        result = shop.run("flask", "db", "upgrade", "head", **environ)
+        assert (result.returncode, result.stdout) == (1, "")
+        assert result.stderr.startswith(says)
+        assert "Traceback" not in result.stderr
+        assert "s3cret" not in result.stderr
+
+
 def test_alembic_is_imported_when_a_command_runs(sqlite_shop: Shop) -> None:
     (sqlite_shop.folder / "look.py").write_text(
         "import sys, shop\n"
