@@ -361,13 +361,14 @@ def _one_line(error: BaseException) -> str:
 
 
 def explain_revision_failure(
-    error: BaseException, folders: Iterable[Path]
+    error: BaseException, folders: Iterable[Path], program: str = "alembic"
 ) -> str | None:
     """Say which line of which revision file failed.
 
     Args:
         error: What was raised; a SyntaxError names its own place.
         folders: Version locations.
+        program: ``alembic`` or ``flask db``.
 
     Returns:
         None where no revision file took part.
@@ -398,12 +399,16 @@ def explain_revision_failure(
         f"The revision failed at {file}:{line}, in {function}().\n"
         f"{_one_line(error)}{sql}\n"
         "On PostgreSQL its open transaction was rolled back; "
-        "`alembic current` says where the database is. Correct the file."
+        f"`{program} current` says where the database is. Correct the file."
     )
 
 
 def explain(
-    error: BaseException, *, url: object = None, folders: Iterable[Path] = ()
+    error: BaseException,
+    *,
+    url: object = None,
+    folders: Iterable[Path] = (),
+    program: str = "alembic",
 ) -> str | None:
     """Say what an error means, where this package knows more than a traceback.
 
@@ -411,6 +416,7 @@ def explain(
         error: Anything that came out of a command.
         url: The database's URL, where it is known.
         folders: Version locations, where they are known.
+        program: ``alembic`` or ``flask db``.
 
     Returns:
         Lines, the first of which is a whole sentence; None for anything else.
@@ -422,14 +428,14 @@ def explain(
         file = Path(str(error).removeprefix("Can't find Python file "))
         return (
             f"There is no {file.name} in {file.parent}, so there is no migration "
-            "environment there.\nMake one with `alembic init FOLDER`, or correct "
+            f"environment there.\nMake one with `{program} init FOLDER`, or correct "
             "script_location."
         )
     if is_connection_failure(error):
         return explain_connection_failure(error, url)
     role = getattr(url, "username", None)
     rights = explain_no_rights(error, role)
-    broken = explain_revision_failure(error, folders)
+    broken = explain_revision_failure(error, folders, program)
     said = rights or broken
     if rights and broken:
         said = f"{rights}\n{broken.splitlines()[0]}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -144,7 +145,6 @@ def _run_migrations(
 ) -> Any:
     """Any command that goes to a database stamped with an unknown revision."""
     plan = context._migrations_fn
-
     if plan is None:
         return stock(context, **kwargs)
 
@@ -214,11 +214,12 @@ def _say(text: str) -> None:
 
 def notes(error: CommandError, config: Config) -> str:
     """The advice that belongs to an error of Alembic; empty where switched off."""
-    found = list(getattr(error, "__notes__", ()))
     unknown = _unknown(error)
-    if unknown is not None and not found and hasattr(CommandLine.run_cmd, _INSTALLED):
-        found.append(advice.unknown_argument(unknown, _known(config), _program(config)))
-    return "\n".join(found)
+    on = hasattr(CommandLine.run_cmd, _INSTALLED)
+    if on and unknown is not None and not hasattr(error, "__notes__"):
+        program = _program(config)
+        _note(error, lambda: advice.unknown_argument(unknown, _known(config), program))
+    return "\n".join(getattr(error, "__notes__", ()))
 
 
 def _script(config: Config) -> ScriptDirectory | None:
@@ -231,8 +232,11 @@ def _script(config: Config) -> ScriptDirectory | None:
 def _known(config: Config) -> set[str]:
     script = _script(config)
     known: set[str] = set()
-    for each in script.walk_revisions() if script is not None else ():
-        known.update({each.revision}, each.branch_labels)
+    with warnings.catch_warnings():
+        # The command has given the files' warnings already.
+        warnings.simplefilter("ignore")
+        for each in script.walk_revisions() if script is not None else ():
+            known.update({each.revision}, each.branch_labels)
     return known
 
 
@@ -242,7 +246,8 @@ def explained(error: Exception, config: Config) -> str | None:
     places = script._version_locations if script is not None else ()
     folders = [Path(place) for place in places]
     url = config.attributes.get(URL_ATTRIBUTE)
-    return advice.explain(error, url=url, folders=folders)
+    program = _program(config)
+    return advice.explain(error, url=url, folders=folders, program=program)
 
 
 def is_ours(config: Config, error: BaseException) -> bool:
