@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from ibutsu_migrate.testing import Database
+    from ibutsu_migrate.testing.cluster import Database
 
 APP = """
 import os

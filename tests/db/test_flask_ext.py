@@ -26,7 +26,7 @@ from ibutsu_migrate.flask import (
 )
 
 if TYPE_CHECKING:
-    from ibutsu_migrate.testing import Database
+    from ibutsu_migrate.testing.cluster import Database
 
     from .conftest import Shop
 

@@ -12,7 +12,7 @@ from alembic.util import CommandError
 if TYPE_CHECKING:
     import subprocess
 
-    from ibutsu_migrate.testing import Database
+    from ibutsu_migrate.testing.cluster import Database
 
     from .conftest import Shop
 
