@@ -1,0 +1,354 @@
+"""SQLAlchemy dialect ``postgresql+ibutsu``.
+
+What a statement becomes is SQLAlchemy's own PostgreSQL dialect; here stands what
+depends on the driver: connecting, transactions, disconnection, server-side cursors
+and, in ``types``, values.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import re
+import warnings
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Final
+
+from sqlalchemy import util
+from sqlalchemy.dialects.postgresql.base import PGDialect, PGExecutionContext
+from sqlalchemy.engine import URL, Connection
+
+from .types import COLSPECS
+
+_IDLE: Final = 0  # PQTRANS_IDLE
+
+# SQLSTATEs after which a connection is of no use: class 08, and the server going away.
+_LOST_STATES: Final = frozenset(("57P01", "57P02", "57P03", "57P05"))
+
+# libpq's own words where there was no SQLSTATE to be had.
+_LOST_WORDS: Final = (
+    "server closed the connection unexpectedly",
+    "terminating connection",
+    "connection already closed",
+    "connection is closed",
+    "connection not open",
+    "could not receive data from server",
+    "could not send data to server",
+    "no connection to the server",
+    "SSL connection has been closed unexpectedly",
+    "SSL SYSCALL error",
+)
+
+# One round trip where SQLAlchemy's dialect makes four and psycopg2's two more.
+_FIRST_LOOK: Final = """
+SELECT pg_catalog.version(), pg_catalog.current_schema(),
+  pg_catalog.current_setting('transaction_isolation'),
+  pg_catalog.current_setting('standard_conforming_strings')
+"""
+
+_VERSION: Final = re.compile(
+    r"(?:PostgreSQL|EnterpriseDB) (\d+)\.?(\d+)?(?:\.(\d+))?(?:\.\d+)?(?:devel|beta)?"
+)
+
+_notices = logging.getLogger("sqlalchemy.dialects.postgresql")
+_cursor_numbers = itertools.count(1)
+
+
+class PGExecutionContext_ibutsu(PGExecutionContext):  # noqa: N801 - SQLAlchemy's style
+    """Server-side cursors and notices."""
+
+    def create_server_side_cursor(self) -> Any:
+        """A cursor that DECLAREs, for ``stream_results``."""
+        name = f"c_{id(self):x}_{next(_cursor_numbers):x}"
+        return self._dbapi_connection.cursor(name)
+
+    def post_exec(self) -> None:
+        """Log the server's notices, as with psycopg2."""
+        notices = getattr(self.cursor.connection, "notices", None)
+        if not isinstance(notices, list) or not notices:
+            return
+        for notice in notices:
+            _notices.info("%s", str(notice).rstrip())
+        notices.clear()
+
+
+class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
+    """PostgreSQL through this package's libpq driver.
+
+    Args:
+        client_encoding: Of the connection; UTF8 by default, whatever PGCLIENTENCODING
+            says.
+        use_native_hstore: psycopg2's; HSTORE columns are dicts either way.
+        executemany_mode: psycopg2's, without effect.
+        executemany_batch_page_size: psycopg2's, without effect.
+        **kwargs: As for any PostgreSQL dialect: ``json_serializer``, ...
+    """
+
+    driver = "ibutsu"
+    supports_statement_cache = True
+    supports_server_side_cursors = True
+    default_paramstyle = "pyformat"
+    supports_sane_rowcount = True
+    supports_sane_multi_rowcount = True
+    returns_native_bytes = True
+    use_insertmanyvalues_wo_returning = True
+    # Read by SQLAlchemy 2.1.
+    supports_native_json_serialization = False
+    supports_native_json_deserialization = True
+    dialect_injects_custom_json_deserializer = True
+    execution_ctx_cls = PGExecutionContext_ibutsu
+    colspecs = util.update_copy(PGDialect.colspecs, COLSPECS)
+
+    def __init__(
+        self,
+        *,
+        client_encoding: str | None = None,
+        use_native_hstore: bool = True,
+        executemany_mode: str | None = None,
+        executemany_batch_page_size: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        if getattr(self, "_native_inet_types", None):
+            raise NotImplementedError(
+                "postgresql+ibutsu returns inet and cidr as text, as psycopg2 does; "
+                "native_inet_types cannot be True."
+            )
+        if executemany_mode is not None or executemany_batch_page_size is not None:
+            warnings.warn(
+                "executemany_mode and executemany_batch_page_size are psycopg2's and "
+                "have no effect with postgresql+ibutsu",
+                stacklevel=2,
+            )
+        self.client_encoding = client_encoding
+        self.use_native_hstore = use_native_hstore
+        self._first_look: tuple[str, str | None, str, str] | None = None
+
+    @property
+    def _stock(self) -> Any:
+        """What SQLAlchemy's own dialect does; its methods have no annotations."""
+        return super()
+
+    @classmethod
+    def import_dbapi(cls) -> ModuleType:
+        """The PEP 249 module.
+
+        Raises:
+            ExtensionError: libpq or the C extension is missing.
+        """
+        return import_module("ibutsu_migrate.engine.dbapi")
+
+    def retrieve_dbapi_version(self, dbapi: Any) -> Any:
+        """The driver's version, for SQLAlchemy 2.1."""
+        return util.parse_version_string(dbapi.__version__)
+
+    # Connecting
+
+    def create_connect_args(self, url: URL) -> tuple[list[str], dict[str, Any]]:
+        """Libpq's keywords from a URL.
+
+        Several hosts are spelled ``?host=a:5432&host=b`` or ``?host=a,b&port=1,2``;
+        every other key behind the question mark is libpq's, which refuses those it
+        does not know.
+        """
+        arguments: dict[str, Any] = url.translate_connect_args(
+            username="user", database="dbname"
+        )
+        hosts, ports = self._split_multihost_from_url(url)
+        arguments.update(url.query)
+        if hosts:
+            arguments["host"] = ",".join(host or "" for host in hosts)
+            if ports and any(ports):
+                arguments["port"] = ",".join(str(port or "") for port in ports)
+            else:
+                arguments.pop("port", None)
+        for name, value in arguments.items():
+            if isinstance(value, tuple):
+                raise self._dbapi().ProgrammingError(
+                    f"connection option {name!r} is given {len(value)} times"
+                )
+        if self.client_encoding is not None:
+            arguments["client_encoding"] = self.client_encoding
+        if self._json_deserializer is not None:
+            arguments["json_loads"] = self._json_deserializer
+        return [], arguments
+
+    def _dbapi(self) -> Any:
+        return self.dbapi or self.import_dbapi()
+
+    def initialize(self, connection: Connection) -> None:
+        """Learn about the server, in one round trip."""
+        row = connection.exec_driver_sql(_FIRST_LOOK).one()
+        self._first_look = (row[0], row[1], row[2], row[3])
+        try:
+            self._stock.initialize(connection)
+        finally:
+            self._first_look = None
+
+    def _get_server_version_info(self, connection: Connection) -> Any:
+        if self._first_look is None:
+            return self._stock._get_server_version_info(connection)
+        found = _VERSION.search(self._first_look[0])
+        if found is None:
+            return self._stock._get_server_version_info(connection)
+        return tuple(int(part) for part in found.groups() if part is not None)
+
+    def _get_default_schema_name(self, connection: Connection) -> Any:
+        if self._first_look is None:
+            return self._stock._get_default_schema_name(connection)
+        return self._first_look[1]
+
+    def get_default_isolation_level(self, dbapi_conn: Any) -> Any:
+        """The level of a connection on which none was set."""
+        if self._first_look is None:
+            return self._stock.get_default_isolation_level(dbapi_conn)
+        return self._first_look[2].upper()
+
+    def _set_backslash_escapes(self, connection: Connection) -> None:
+        if self._first_look is None:
+            self._stock._set_backslash_escapes(connection)
+        else:
+            self._backslash_escapes = self._first_look[3] == "off"
+
+    # Transactions
+
+    def get_isolation_level_values(self, dbapi_conn: Any) -> Any:
+        """The levels there are."""
+        return (
+            "AUTOCOMMIT",
+            "READ COMMITTED",
+            "READ UNCOMMITTED",
+            "REPEATABLE READ",
+            "SERIALIZABLE",
+        )
+
+    def set_isolation_level(self, dbapi_connection: Any, level: str) -> None:
+        """Set it for the transactions to come; nothing is sent."""
+        if level == "AUTOCOMMIT":
+            dbapi_connection.autocommit = True
+            return
+        dbapi_connection.autocommit = False
+        dbapi_connection.isolation_level = level
+
+    def get_isolation_level(self, dbapi_connection: Any) -> Any:
+        """The level in effect; an idle connection is idle afterwards."""
+        idle = dbapi_connection.info.transaction_status == _IDLE
+        if idle and not dbapi_connection.autocommit:
+            known = dbapi_connection.isolation_level
+            if known:
+                return known
+        value = self._stock.get_isolation_level(dbapi_connection)
+        if idle and not dbapi_connection.autocommit:
+            dbapi_connection.rollback()
+        return value
+
+    def detect_autocommit_setting(self, dbapi_conn: Any) -> bool:
+        """Whether the connection commits by itself."""
+        return bool(dbapi_conn.autocommit)
+
+    def set_readonly(self, connection: Any, value: Any) -> None:
+        """``postgresql_readonly``."""
+        connection.read_only = value
+
+    def get_readonly(self, connection: Any) -> Any:
+        """``postgresql_readonly``."""
+        return connection.read_only
+
+    def set_deferrable(self, connection: Any, value: Any) -> None:
+        """``postgresql_deferrable``."""
+        connection.deferrable = value
+
+    def get_deferrable(self, connection: Any) -> Any:
+        """``postgresql_deferrable``."""
+        return connection.deferrable
+
+    def do_ping(self, dbapi_connection: Any) -> bool:
+        """One round trip that begins no transaction."""
+        before = dbapi_connection.autocommit
+        if not before:
+            dbapi_connection.autocommit = True
+        cursor = dbapi_connection.cursor()
+        try:
+            cursor.execute(self._dialect_specific_select_one)
+        finally:
+            cursor.close()
+            if not before and not dbapi_connection.closed:
+                dbapi_connection.autocommit = before
+        return True
+
+    @util.memoized_property
+    def _dialect_specific_select_one(self) -> str:
+        return ";"
+
+    # Two-phase commit
+
+    def do_begin_twophase(self, connection: Connection, xid: Any) -> None:
+        """Begin a transaction that will be prepared."""
+        connection.connection.tpc_begin(xid)
+
+    def do_prepare_twophase(self, connection: Connection, xid: Any) -> None:
+        """PREPARE TRANSACTION."""
+        connection.connection.tpc_prepare()
+
+    def do_rollback_twophase(
+        self,
+        connection: Connection,
+        xid: Any,
+        is_prepared: bool = True,
+        recover: bool = False,
+    ) -> None:
+        """ROLLBACK, or ROLLBACK PREPARED."""
+        found: Any = connection.connection.dbapi_connection
+        self._end_twophase(found, found.tpc_rollback, xid, recover)
+
+    def do_commit_twophase(
+        self,
+        connection: Connection,
+        xid: Any,
+        is_prepared: bool = True,
+        recover: bool = False,
+    ) -> None:
+        """COMMIT, or COMMIT PREPARED."""
+        found: Any = connection.connection.dbapi_connection
+        self._end_twophase(found, found.tpc_commit, xid, recover)
+
+    def _end_twophase(
+        self, connection: Any, operation: Any, xid: Any, recover: bool
+    ) -> None:
+        if not recover:
+            operation()
+            return
+        if connection.info.transaction_status != _IDLE:
+            connection.rollback()
+        operation(xid)
+
+    def do_recover_twophase(self, connection: Connection) -> list[Any]:
+        """The prepared transactions of this database."""
+        found: Any = connection.connection
+        return [str(xid) for xid in found.tpc_recover()]
+
+    # Disconnection
+
+    def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
+        """Whether an error means that the connection is gone.
+
+        Args:
+            e: Any exception.
+            connection: The driver's, or None where it was connecting.
+            cursor: Not looked at.
+        """
+        if not isinstance(e, self._dbapi().Error):
+            return False
+        if connection is not None and connection.closed:
+            return True
+        state = getattr(e, "sqlstate", None)
+        if isinstance(state, str):
+            return state in _LOST_STATES or state.startswith("08")
+        # What the server quotes of a statement must not decide: the first line, and
+        # that up to the first quotation mark.
+        words = str(e).partition("\n")[0].partition('"')[0]
+        return any(word in words for word in _LOST_WORDS)
+
+
+dialect = PGDialect_ibutsu
