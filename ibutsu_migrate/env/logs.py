@@ -54,7 +54,8 @@ def _at_info(logger: logging.Logger) -> None:
 
 
 def _print_on_stderr(logger: logging.Logger) -> None:
-    if logger.handlers:
+    # Alembic gives its logger a NullHandler, which shows nothing to anybody.
+    if any(not isinstance(known, logging.NullHandler) for known in logger.handlers):
         return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(_FORMAT))
