@@ -102,7 +102,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
 
     def __init__(
         self,
-        *,
+        # Not keyword-only: create_engine() finds its arguments by position.
         client_encoding: str | None = None,
         use_native_hstore: bool = True,
         executemany_mode: str | None = None,
