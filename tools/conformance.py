@@ -29,6 +29,7 @@ CONFORMANCE: Final = ROOT / "tests" / "conformance"
 TIMEOUT: Final = 3600
 
 _NEEDED: Final = ("pytest", "mako", "black", "zimports", "tzdata", "psycopg2-binary")
+_REQUIREMENTS: Final = {"ibutsu": "ibutsu_requirements:Requirements"}
 _EXTENSIONS: Final = ("hstore", "citext", "postgres_fdw", "btree_gist")
 
 SUITES: Final = {
@@ -119,10 +120,10 @@ def run_suite(place: Place, suite: str, driver: str, plugins: list[str]) -> str:
     url = f"postgresql+{driver}://scott:tiger@{place.address}/{name}"
     project = "alembic" if suite == "alembic" else "sqlalchemy"
     source = place.sources[project]
+    requirements = _REQUIREMENTS.get(driver, "test.requirements:DefaultRequirements")
     if project == "sqlalchemy":
         (source / "test.cfg").write_text(
-            "[sqla_testing]\nrequirement_cls=ibutsu_requirements:Requirements\n"
-            f"[db]\nconformance={url}\n"
+            f"[sqla_testing]\nrequirement_cls={requirements}\n[db]\nconformance={url}\n"
         )
         database = "--db=conformance"
     else:
@@ -147,7 +148,8 @@ def run_suite(place: Place, suite: str, driver: str, plugins: list[str]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": f"{ROOT}:{CONFORMANCE}"}
+    before = os.environ.get("PYTHONPATH", "")
+    return {**os.environ, "PYTHONPATH": f"{ROOT}:{CONFORMANCE}:{before}"}
 
 
 @contextmanager

@@ -8,6 +8,7 @@ statements that migrations written for psycopg2 contain.
 from __future__ import annotations
 
 import decimal
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -70,10 +71,50 @@ class Jsonb(JSONB):
         return None
 
 
+_ARRAY_TOKEN: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([{}])|([^{},"]+)', re.S)
+
+
+def parse_array(text: str) -> list[Any]:
+    """Take the server's text of an array apart; elements are text or None.
+
+    Args:
+        text: ``{a,NULL,"b c",{d}}``; bounds before ``=`` are dropped.
+
+    Source: PostgreSQL, "Array Input and Output Syntax".
+    """
+    outermost: list[Any] = []
+    open_arrays = [outermost]
+    for found in _ARRAY_TOKEN.finditer(text, text.index("{")):
+        quoted, brace, plain = found.groups()
+        if brace == "{":
+            inner: list[Any] = []
+            open_arrays[-1].append(inner)
+            open_arrays.append(inner)
+        elif brace == "}":
+            open_arrays.pop()
+        elif plain is not None:
+            open_arrays[-1].append(None if plain.upper() == "NULL" else plain)
+        else:
+            open_arrays[-1].append(re.sub(r"\\(.)", r"\1", quoted, flags=re.S))
+    whole: list[Any] = outermost[0]
+    return whole
+
+
 class Array(ARRAY[Any]):
     """ARRAY, with a cast: an empty list has no type of its own."""
 
     render_bind_cast = True
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """Also arrays of types that an extension made, which come as text."""
+        stock: Any = super().result_processor(dialect, coltype)
+        if self._against_native_enum:
+            return stock
+
+        def process(value: Any) -> Any:
+            return stock(parse_array(value) if isinstance(value, str) else value)
+
+        return process
 
 
 class Hstore(HSTORE):

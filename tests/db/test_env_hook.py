@@ -368,3 +368,31 @@ def test_sqlite_in_memory_is_the_apps_own(new_shop: Callable[..., Shop]) -> None
         "    print(shop.db.session.execute(shop.db.text('SELECT * FROM made')).all())\n"
     )
     assert shop.done("python", "-c", script) == "[]\n"
+
+
+PLAIN = """
+from sqlalchemy import engine_from_config, pool
+
+section = context.config.get_section(context.config.config_ini_section, {})
+engine = engine_from_config(section, prefix="sqlalchemy.", poolclass=pool.NullPool)
+with engine.connect() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+@pytest.mark.parametrize("env", [PLAIN, "run_migrations()\n"], ids=["plain", "hook"])
+def test_the_url_names_our_driver(
+    env: str, hook_shop: Shop, database: Database
+) -> None:
+    pytest.importorskip(
+        "ibutsu_migrate._pq", reason="built without the PostgreSQL driver"
+    )
+    ini = hook_shop.folder / "alembic.ini"
+    ini.write_text(f"{ini.read_text()}sqlalchemy.url = {database.url('ibutsu')}\n")
+    set_env(hook_shop, env)
+    hook_shop.add("a1", upgrade=f"{TABLE}; print(op.get_bind().dialect.driver)")
+    assert hook_shop.done("alembic", "upgrade", "head") == "ibutsu\n"
+    assert "made" in relations(database)
+    assert hook_shop.done("alembic", "current") == "a1 (head)\n"

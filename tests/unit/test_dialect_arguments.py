@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 
 from ibutsu_migrate import errors
 from ibutsu_migrate.engine.dialect import PGDialect_ibutsu
+from ibutsu_migrate.engine.types import parse_array
 
 
 class Driver:
@@ -105,3 +106,17 @@ def test_statements_are_those_of_psycopg2() -> None:
     ):
         theirs = str(statement.compile(dialect=stock))
         assert str(statement.compile(dialect=ours)) == theirs
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{}", []),
+        ("{a,NULL,null}", ["a", None, None]),
+        ('{"NULL","","a,b","q\\"\\\\","{}"}', ["NULL", "", "a,b", 'q"\\', "{}"]),
+        ("{{a b,c},{d,NULL}}", [["a b", "c"], ["d", None]]),
+        ("[0:1]={5,6}", ["5", "6"]),
+    ],
+)
+def test_text_of_arrays(text: str, expected: list[object]) -> None:
+    assert parse_array(text) == expected
