@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from server_database import Server, postgresql, sqlite
 
 if TYPE_CHECKING:
     from ibutsu_migrate.testing.cluster import Database
@@ -233,3 +234,17 @@ def new_shop(tmp_path: Path) -> Callable[..., Shop]:
         return make_shop(tmp_path / name, url, PLAIN_ENV if plain else HOOK_ENV)
 
     return make
+
+
+@pytest.fixture(params=["ibutsu", "psycopg2", "sqlite"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Server:
+    """The Ibutsu Server's database, empty: C driver, psycopg2, and SQLite."""
+    if request.param == "sqlite":
+        return sqlite(tmp_path)
+    return postgresql(request.getfixturevalue("database"), request.param)
+
+
+@pytest.fixture(params=["ibutsu", "psycopg2"])
+def on_postgresql(request: pytest.FixtureRequest, database: Database) -> Server:
+    """The same on PostgreSQL only."""
+    return postgresql(database, request.param)

@@ -11,11 +11,21 @@ UPGRADE_FUNCTIONS = 9
 """The old system counted its upgrade functions in the table ``meta``."""
 
 
-def legacy_metadata() -> sa.MetaData:
-    """The models of that time: revision 1's tables, one constraint named otherwise."""
+def current_metadata() -> sa.MetaData:
+    """A copy of the models' tables.
+
+    ``create_all()`` on PostgreSQL marks a ``use_alter`` key as not to be made with its
+    table, for ever: the same objects would lack the key on SQLite afterwards.
+    """
     metadata = sa.MetaData()
     for table in db.metadata.tables.values():
         table.to_metadata(metadata)
+    return metadata
+
+
+def legacy_metadata() -> sa.MetaData:
+    """The models of that time: revision 1's tables, one constraint named otherwise."""
+    metadata = current_metadata()
     created = metadata.tables["imports"].c.created
     created.nullable = True
     created.server_default = None
@@ -51,4 +61,4 @@ def create_current(connection: Connection) -> None:
     Args:
         connection: To an empty database; the caller commits.
     """
-    db.metadata.create_all(connection)
+    current_metadata().create_all(connection)
