@@ -22,7 +22,8 @@ def main() -> int:
     """Run the demo.
 
     Returns:
-        The exit status: 0, or 1 where a step failed or C was not in use.
+        The exit status: 0; 1 where a step failed or C was not in use; 130 after
+        Ctrl-C.
     """
     begin = time.perf_counter()
     try:
@@ -34,6 +35,9 @@ def main() -> int:
     except IbutsuMigrateError as error:
         print(f"\nFAILED: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; the server is stopped.", file=sys.stderr)
+        return 130
     _tell_tally(total, time.perf_counter() - begin)
     return 0
 
