@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from types import ModuleType
 from typing import Final
 
+from . import _stats
 from .errors import ExtensionError
 
 _NEEDS: Final = {"_core": "nothing but libc", "_pq": "libpq 14 or newer"}
@@ -29,10 +31,13 @@ def require(name: str) -> ModuleType:
             message names the loader's reason and the remedy.
     """
     try:
-        return import_module(f"ibutsu_migrate.{name}")
+        module = import_module(f"ibutsu_migrate.{name}")
     except ImportError as error:
         raise ExtensionError(
             f"The C extension ibutsu_migrate.{name} (needs {_NEEDS[name]}) "
             f"cannot be loaded: {error}",
             remedy=_REMEDY[name],
         ) from error
+    if path := os.environ.get(_stats.ENVIRONMENT_VARIABLE):
+        _stats.watch(path, os.getpid())
+    return module

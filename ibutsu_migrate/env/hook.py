@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -13,12 +12,7 @@ from alembic.config import Config
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.schema import MetaData
 
-from ..config import (
-    ENVIRONMENT_VARIABLE,
-    Mode,
-    parse_mode,
-    settings_from_environment,
-)
+from ..config import Mode, settings_for
 from ..errors import ConfigurationError
 from ..troubles import URL_ATTRIBUTE
 from .connect import connected, keeps_its_driver, make_engine
@@ -87,7 +81,7 @@ def run_migrations(
     config = context.config
     set_up_logging(config)
     flask_app = _resolve_app(config, app)
-    mode = _mode(flask_app)
+    mode = settings_for(config, app=flask_app).mode
     with flask_app.app_context() if flask_app is not None else nullcontext():
         database = _find_database(config, flask_app, url, db, driver, mode)
         if target_metadata is not None:
@@ -162,14 +156,6 @@ def _resolve_app(config: Config, app: Any) -> Any:
             remedy="Pass the app, or a function without arguments that returns it.",
         )
     return found
-
-
-def _mode(app: Any) -> Mode:
-    settings = settings_from_environment(os.environ)
-    said = app.config.get(ENVIRONMENT_VARIABLE) if app is not None else None
-    if settings.mode_source != "default" or said is None:
-        return settings.mode
-    return parse_mode(str(said), f"{ENVIRONMENT_VARIABLE} in the Flask config")
 
 
 def _find_database(
