@@ -1,0 +1,117 @@
+"""The switch under the real programs, in each place where it can be set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from ibutsu_migrate.testing.cluster import Database
+
+    from .conftest import Shop
+
+    Result = subprocess.CompletedProcess[str]
+
+TABLE = "op.create_table('made', sa.Column('id', sa.Integer))"
+PLACES = ("environment", "flask", "toml", "ini")
+
+
+def switch(shop: Shop, place: str, mode: str) -> dict[str, str]:
+    """Set the mode in a place; the environment to run programs in."""
+    if place == "environment":
+        return {"IBUTSU_MIGRATE": mode}
+    if place == "toml":
+        table = f'[tool.ibutsu_migrate]\nmode = "{mode}"\n'
+        (shop.folder / "pyproject.toml").write_text(table)
+    elif place == "ini":
+        ini = shop.folder / "alembic.ini"
+        ini.write_text(f"{ini.read_text()}ibutsu_migrate = {mode}\n")
+    else:
+        app = shop.folder / "shop.py"
+        uri = '    app.config["SQLALCHEMY_DATABASE_URI"]'
+        line = f'    app.config["IBUTSU_MIGRATE"] = {mode!r}\n'
+        app.write_text(app.read_text().replace(uri, line + uri))
+    return {}
+
+
+def program(place: str) -> tuple[str, ...]:
+    """Who sees that place: only `flask db` has the app's config at hand."""
+    return ("flask", "db") if place == "flask" else ("alembic",)
+
+
+def assert_refused(result: Result, *says: str) -> None:
+    assert result.returncode != 0
+    said = result.stdout + result.stderr
+    assert "Traceback" not in said
+    assert said.count("FAILED: ") == 1
+    for text in says:
+        assert text in said
+
+
+def tables(database: Database) -> str:
+    return database.cluster.psql(
+        "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace",
+        database.name,
+    ).strip()
+
+
+def scanned(stats: Path) -> int:
+    """Revision files that were read in C."""
+    if not stats.exists():
+        return 0
+    lines = [json.loads(line) for line in stats.read_text().splitlines()]
+    return sum(line.get("core", {}).get("files_scanned", 0) for line in lines)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("mode", ["off", "fast"])
+def test_off_and_fast(
+    mode: str, place: str, hook_shop: Shop, database: Database, tmp_path: Path
+) -> None:
+    hook_shop.add("a1", upgrade=TABLE)
+    stats = tmp_path / "stats.jsonl"
+    environ = {**switch(hook_shop, place, mode), "IBUTSU_MIGRATE_STATS": str(stats)}
+    hook_shop.done(*program(place), "upgrade", "head", **environ)
+    assert tables(database) == "3"  # made, alembic_version and its index
+    assert (scanned(stats) > 0) is (mode == "fast")
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [("safe", "not available in this version"), ("fst", "Did you mean 'fast'?")],
+)
+def test_refused(
+    mode: str, says: str, place: str, hook_shop: Shop, database: Database
+) -> None:
+    hook_shop.add("a1", upgrade=TABLE)
+    environ = switch(hook_shop, place, mode)
+    for command in (("upgrade", "head"), ("heads",), ("stamp", "head")):
+        result = hook_shop.run(*program(place), *command, **environ)
+        assert_refused(result, says, mode)
+    assert tables(database) == "0"
+
+
+def test_the_environment_goes_first(hook_shop: Shop, database: Database) -> None:
+    hook_shop.add("a1", upgrade=TABLE)
+    for place in PLACES[1:]:
+        switch(hook_shop, place, "safe")
+    for run in (("alembic",), ("flask", "db")):
+        hook_shop.done(*run, "upgrade", "head", IBUTSU_MIGRATE="off")
+    assert tables(database) == "3"
+
+
+def test_a_safe_run_is_refused_in_an_app_that_only_env_py_knows(
+    hook_shop: Shop, database: Database
+) -> None:
+    """`alembic` sees the Flask config when env.py has made the app, not before."""
+    hook_shop.add("a1", upgrade=TABLE)
+    switch(hook_shop, "flask", "safe")
+    result = hook_shop.run("alembic", "upgrade", "head")
+    assert_refused(result, "not available in this version")
+    assert tables(database) == "0"
