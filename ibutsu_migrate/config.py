@@ -125,6 +125,21 @@ def settings_for(
     return settings
 
 
+def require_available(settings: Settings) -> Settings:
+    """Refuse a mode that this version does not have.
+
+    Raises:
+        ConfigurationError: The mode is ``safe``.
+    """
+    if settings.mode is Mode.SAFE:
+        raise ConfigurationError(
+            f"{settings.mode_source} asks for mode safe (lock, bounded waits, history), "
+            "which is not available in this version. Nothing was done.",
+            remedy="Use fast, or off for stock Alembic.",
+        )
+    return settings
+
+
 def _written(config: AlembicConfig, app: Any) -> Iterable[tuple[object, str]]:
     """The places that hold a mode, the strongest first; each with its name."""
     found = app if app is not None else config.attributes.get("app")

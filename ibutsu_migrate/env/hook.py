@@ -12,7 +12,7 @@ from alembic.config import Config
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.schema import MetaData
 
-from ..config import Mode, settings_for
+from ..config import Mode, require_available, settings_for
 from ..errors import ConfigurationError
 from ..troubles import URL_ATTRIBUTE
 from .connect import connected, keeps_its_driver, make_engine
@@ -70,7 +70,8 @@ def run_migrations(
             ``render_as_batch`` is True.
 
     Raises:
-        ConfigurationError: The app or the database cannot be found.
+        ConfigurationError: The app or the database cannot be found, or the switch
+            asks for a mode that is not there.
         DatabaseConnectionError: The database cannot be connected to (in mode ``off``:
             ``alembic.util.CommandError``).
         ExtensionError: The C driver cannot be loaded.
@@ -81,7 +82,7 @@ def run_migrations(
     config = context.config
     set_up_logging(config)
     flask_app = _resolve_app(config, app)
-    mode = settings_for(config, app=flask_app).mode
+    mode = require_available(settings_for(config, app=flask_app)).mode
     with flask_app.app_context() if flask_app is not None else nullcontext():
         database = _find_database(config, flask_app, url, db, driver, mode)
         if target_metadata is not None:
