@@ -133,8 +133,8 @@ def require_available(settings: Settings) -> Settings:
     """
     if settings.mode is Mode.SAFE:
         raise ConfigurationError(
-            f"{settings.mode_source} asks for mode safe (lock, bounded waits, history), "
-            "which is not available in this version. Nothing was done.",
+            f"{settings.mode_source} asks for mode safe, which is not available in "
+            "this version. Nothing was done.",
             remedy="Use fast, or off for stock Alembic.",
         )
     return settings
