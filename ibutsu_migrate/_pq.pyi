@@ -1,0 +1,1 @@
+"""PostgreSQL through libpq (``csrc/pq``, bound by ``csrc/py``)."""
