@@ -1,0 +1,72 @@
+# Every developer command. `make` or `make help` lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+# Two at a time; the output of each stays together.
+BOTH := $(MAKE) --no-print-directory -j2 --output-sync=target
+
+.PHONY: help demo test check setup ready lint fix types layers c-test fuzz stubs \
+	static bench conformance alembic matrix clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: ## The handbook's workflow on a throwaway PostgreSQL, told line by line
+	@tools/bootstrap.sh demo
+	@$(PY) tools/demo
+
+test: ready ## Everything that must hold; what CI runs
+	@$(BOTH) static
+	@$(PY) -m pytest
+
+check: ready ## What needs no server, in less than a minute
+	@$(BOTH) static
+	@$(PY) -m pytest $(wildcard tests/unit tests/differential tests/native)
+
+setup: ready ## Build everything into .venv
+	@echo "Ready: .venv"
+
+ready:
+	@tools/bootstrap.sh test
+
+static: lint types layers c-test stubs
+
+lint: ready ## ruff, clang-format
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+	@.venv/bin/clang-format --dry-run -Werror $$(tools/c_files.sh)
+
+fix: ready ## Let ruff and clang-format change the files
+	@$(PY) -m ruff check --fix
+	@$(PY) -m ruff format
+	@.venv/bin/clang-format -i $$(tools/c_files.sh)
+
+types: ready ## mypy, strict
+	@$(PY) -m mypy
+
+layers: ready ## Who may include and import what
+	@$(PY) tools/check_layers.py
+
+stubs: ready ## The .pyi files against the extensions that were built
+	@$(PY) tools/check_stubs.py
+
+c-test: ready ## The C tests and the fuzz corpora, under AddressSanitizer and UBSan
+	@$(PY) tools/c_tests.py
+
+fuzz: ready ## libFuzzer: make fuzz [F=scan] [T=60]
+	@$(PY) tools/fuzz.py $(if $(F),--target $(F)) $(if $(T),--seconds $(T))
+
+bench: ready ## Side by side with stock Alembic and psycopg2
+	@$(PY) benchmarks/run.py
+
+conformance: ready ## SQLAlchemy's and Alembic's own suites on the C driver
+	@$(PY) tools/conformance.py
+
+matrix: ready ## Python 3.11 to 3.14, as far as they can be had: make matrix [P=3.13]
+	@$(PY) tools/matrix.py $(P)
+
+clean: ## Delete everything that was made here
+	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -f ibutsu_migrate/*.so
