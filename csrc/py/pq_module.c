@@ -10,7 +10,9 @@ static PyMethodDef pq_methods[] = {
 static int
 pq_exec(PyObject *module)
 {
-    return imigpy_values_init(&pq_get_state(module)->values);
+    if (imigpy_values_init(&pq_get_state(module)->values) < 0)
+        return -1;
+    return imigpy_values_add(module);
 }
 
 static int

@@ -12,7 +12,6 @@ typedef struct import_line {
 static const import_line imports[] = {
     LINE(Decimal, "decimal"),
     LINE(UUID, "uuid"),
-    LINE(timezone, "datetime"),
     {offsetof(imigpy_values, json_loads), "json", "loads"},
     LINE(Range, "ibutsu_migrate.engine.ranges"),
     LINE(Multirange, "ibutsu_migrate.engine.ranges"),
@@ -20,6 +19,13 @@ static const import_line imports[] = {
     LINE(DataError, "ibutsu_migrate.errors"),
     LINE(ProgrammingError, "ibutsu_migrate.errors"),
     LINE(NotSupportedError, "ibutsu_migrate.errors"),
+};
+
+static const char *const names[IMIGPY_NAMES] = {
+    [IMIGPY_NAME_INT] = "int",          [IMIGPY_NAME_IS_SAFE] = "is_safe",
+    [IMIGPY_NAME_LOWER] = "lower",      [IMIGPY_NAME_UPPER] = "upper",
+    [IMIGPY_NAME_BOUNDS] = "bounds",    [IMIGPY_NAME_EMPTY] = "empty",
+    [IMIGPY_NAME_OFFSET] = "utcoffset",
 };
 
 #define IMPORTS (sizeof imports / sizeof *imports)
@@ -61,6 +67,11 @@ imigpy_values_init(imigpy_values *v)
         if (import_one(member(v, &imports[i]), &imports[i]) < 0)
             return -1;
     }
+    for (size_t i = 0; i < IMIGPY_NAMES; i++) {
+        v->names[i] = PyUnicode_InternFromString(names[i]);
+        if (v->names[i] == NULL)
+            return -1;
+    }
     if (import_uuid_safety(v) < 0)
         return -1;
     v->datetime = PyCapsule_Import(PyDateTime_CAPSULE_NAME, 0);
@@ -72,7 +83,10 @@ imigpy_values_traverse(imigpy_values *v, visitproc visit, void *arg)
 {
     for (size_t i = 0; i < IMPORTS; i++)
         Py_VISIT(*member(v, &imports[i]));
+    for (size_t i = 0; i < IMIGPY_NAMES; i++)
+        Py_VISIT(v->names[i]);
     Py_VISIT(v->uuid_safety);
+    Py_VISIT(v->last_zone);
     return 0;
 }
 
@@ -81,7 +95,10 @@ imigpy_values_clear(imigpy_values *v)
 {
     for (size_t i = 0; i < IMPORTS; i++)
         Py_CLEAR(*member(v, &imports[i]));
+    for (size_t i = 0; i < IMIGPY_NAMES; i++)
+        Py_CLEAR(v->names[i]);
     Py_CLEAR(v->uuid_safety);
+    Py_CLEAR(v->last_zone);
     v->datetime = NULL;
 }
 

@@ -14,12 +14,23 @@
 
 #include "imig_buf.h"
 
+/* Attributes that are looked up often. */
+typedef enum imigpy_name {
+    IMIGPY_NAME_INT,
+    IMIGPY_NAME_IS_SAFE,
+    IMIGPY_NAME_LOWER,
+    IMIGPY_NAME_UPPER,
+    IMIGPY_NAME_BOUNDS,
+    IMIGPY_NAME_EMPTY,
+    IMIGPY_NAME_OFFSET,
+    IMIGPY_NAMES, /* how many */
+} imigpy_name;
+
 /* Classes and functions of other modules; all references are strong. */
 typedef struct imigpy_values {
     PyObject *Decimal;
     PyObject *UUID;
     PyObject *uuid_safety; /* uuid.SafeUUID.unknown */
-    PyObject *timezone;    /* datetime.timezone */
     PyObject *json_loads;
     PyObject *Range;      /* ibutsu_migrate.engine.ranges */
     PyObject *Multirange; /* ibutsu_migrate.engine.ranges */
@@ -27,6 +38,9 @@ typedef struct imigpy_values {
     PyObject *DataError;
     PyObject *ProgrammingError;
     PyObject *NotSupportedError;
+    PyObject *names[IMIGPY_NAMES]; /* interned str, see imigpy_name */
+    PyObject *last_zone;           /* datetime.timezone; NULL before the first */
+    int last_zone_seconds;
     void *datetime; /* PyDateTime_CAPI of this interpreter; borrowed */
 } imigpy_values;
 
@@ -86,23 +100,8 @@ IMIG_NODISCARD int imigpy_param(const imigpy_codec *c, PyObject *value,
 IMIG_NODISCARD int imigpy_copy_field(const imigpy_codec *c, imig_buf *out,
                                      PyObject *value);
 
-/* decode(), literal(), merge() of the module, for its method table. */
-#define IMIGPY_VALUES_METHODS                                                          \
-    {"decode", (PyCFunction)(void (*)(void))imigpy_values_decode, METH_FASTCALL,       \
-     imigpy_values_decode_doc},                                                        \
-        {"literal", imigpy_values_literal, METH_O, imigpy_values_literal_doc},         \
-    {                                                                                  \
-        "merge", (PyCFunction)(void (*)(void))imigpy_values_merge, METH_FASTCALL,      \
-            imigpy_values_merge_doc                                                    \
-    }
-
-PyObject *imigpy_values_decode(PyObject *module, PyObject *const *args,
-                               Py_ssize_t count);
-PyObject *imigpy_values_literal(PyObject *module, PyObject *value);
-PyObject *imigpy_values_merge(PyObject *module, PyObject *const *args,
-                              Py_ssize_t count);
-extern const char imigpy_values_decode_doc[];
-extern const char imigpy_values_literal_doc[];
-extern const char imigpy_values_merge_doc[];
+/* pq_valuesfunc.c: add decode(), literal(), merge(), param() and copy_field() to the
+ * module, for tests and for what has no connection. */
+IMIG_NODISCARD int imigpy_values_add(PyObject *module);
 
 #endif /* PQ_VALUES_H */

@@ -1,4 +1,4 @@
-"""What the C code does not know of Python values: the rare ones, in Python."""
+"""Python values that the C code does not know: the rare ones, in Python."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import enum
 import ipaddress
 from typing import Any, Final
 
-from ..errors import ProgrammingError
+_INET: Final = 869
+_CIDR: Final = 650
 
 _ADDRESSES: Final = (
     ipaddress.IPv4Address,
@@ -17,27 +18,20 @@ _ADDRESSES: Final = (
 _NETWORKS: Final = (ipaddress.IPv4Network, ipaddress.IPv6Network)
 
 
-def simplify(value: Any) -> tuple[Any, str | None]:
-    """A value that the C code can write, and the type to cast it to.
+def simplify(value: Any) -> tuple[str, int] | None:
+    """The text that stands for a value in PostgreSQL, and its type's OID.
 
     Args:
-        value: None of the types that the C code knows.
+        value: Of none of the types that the C code writes itself.
 
     Returns:
-        A value that it knows, and a type's name or None.
-
-    Raises:
-        ProgrammingError: There is no conversion.
+        Text, and the OID of the type to cast it to or 0; None for values that have no
+        such text.
     """
     if isinstance(value, enum.Enum):
-        return value.name, None
+        return value.name, 0
     if isinstance(value, _ADDRESSES):
-        return str(value), "inet"
+        return str(value), _INET
     if isinstance(value, _NETWORKS):
-        return str(value), "cidr"
-    kind = type(value)
-    name = kind.__name__
-    if kind.__module__ != "builtins":
-        name = f"{kind.__module__}.{name}"
-    hint = "; use a bind of a JSON type" if isinstance(value, dict) else ""
-    raise ProgrammingError(f"can't adapt type '{name}'{hint}")
+        return str(value), _CIDR
+    return None

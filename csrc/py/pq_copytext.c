@@ -1,0 +1,94 @@
+/* pq_copytext.c - Python values as fields of COPY's text format. */
+#include "pq_adapt.h"
+
+#include <string.h>
+
+/* The letter behind the backslash, '\0' for bytes that stand for themselves: as
+ * PostgreSQL's CopyAttributeOutText. */
+static char
+escape_letter(char byte)
+{
+    switch (byte) {
+    case '\b':
+        return 'b';
+    case '\f':
+        return 'f';
+    case '\n':
+        return 'n';
+    case '\r':
+        return 'r';
+    case '\t':
+        return 't';
+    case '\v':
+        return 'v';
+    case '\\':
+        return '\\';
+    default:
+        return '\0';
+    }
+}
+
+static void
+add_escaped(imig_buf *out, imig_str s)
+{
+    const char *end = s.ptr + s.len;
+    const char *start = s.ptr;
+    for (const char *at = s.ptr; at < end; at++) {
+        const char letter = escape_letter(*at);
+        if (letter == '\0')
+            continue;
+        imig_buf_add(out, start, (size_t)(at - start));
+        imig_buf_byte(out, '\\');
+        imig_buf_byte(out, letter);
+        start = at + 1;
+    }
+    imig_buf_add(out, start, (size_t)(end - start));
+}
+
+/* An array's text is collected in a writer of its own, and then escaped as a whole. */
+static int
+add_array(imigpy_writer *w, PyObject *list)
+{
+    imigpy_writer inner = IMIGPY_WRITER_INIT(w->codec);
+    const imigpy_form *element;
+    const int done = imigpy_write_array_text(&inner, list, &element);
+    if (done == 0 && !inner.utf8.failed)
+        add_escaped(&w->utf8, (imig_str){inner.utf8.data, inner.utf8.len});
+    w->utf8.failed = w->utf8.failed || inner.utf8.failed;
+    imigpy_writer_clear(&inner);
+    return done;
+}
+
+static int
+write_field(imigpy_writer *w, PyObject *value)
+{
+    const imigpy_form *form = imigpy_adapt(w, value);
+    if (form == NULL)
+        return -1;
+    switch (form->style) {
+    case IMIGPY_NULL:
+        imig_buf_str(&w->utf8, "\\N");
+        return 0;
+    case IMIGPY_LIST:
+        return add_array(w, value);
+    case IMIGPY_TUPLE:
+        return imigpy_refuse(w, w->codec->values->ProgrammingError,
+                             "a tuple cannot be copied; for an array use a list");
+    case IMIGPY_BARE:
+    case IMIGPY_QUOTED:
+        add_escaped(&w->utf8, w->text);
+        return 0;
+    }
+    return 0;
+}
+
+int
+imigpy_copy_field(const imigpy_codec *c, imig_buf *out, PyObject *value)
+{
+    imigpy_writer w = IMIGPY_WRITER_INIT(c);
+    int done = write_field(&w, value);
+    if (done == 0)
+        done = imigpy_writer_finish(&w, out);
+    imigpy_writer_clear(&w);
+    return done;
+}
