@@ -115,12 +115,11 @@ def as_account(account: Account | None) -> dict[str, Any]:
     return {"user": account.uid, "group": account.gid, "extra_groups": []}
 
 
-def may_run(command: list[str], cwd: Path, account: Account | None) -> bool:
-    """Whether the account can start a program there."""
+def may_run(command: list[str], account: Account | None) -> bool:
+    """Whether the account can start a program, and it ends with status 0."""
     try:
         done = subprocess.run(
             command,
-            cwd=cwd,
             env=clean_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -154,7 +153,8 @@ def make_folder(account: Account | None) -> tuple[Path, int]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if account is not None:
                 folder.chmod(0o711)
-            if may_run(["/bin/sh", "-c", ":"], folder, account):
+            # By a name, not by cwd: Popen goes there before it drops the rights.
+            if may_run(["/bin/sh", "-c", 'cd "$0"', str(folder)], account):
                 return folder, lock
             remove(folder)
             os.close(lock)
@@ -197,7 +197,7 @@ def place_programs(bin_dir: Path, folder: Path, account: Account | None) -> Path
     A package in a home folder that only its owner can enter is such a case. Nobody's
     modes are changed: files are linked where that is possible, else copied.
     """
-    if may_run([str(bin_dir / "postgres"), "--version"], folder, account):
+    if may_run([str(bin_dir / "postgres"), "--version"], account):
         return bin_dir
     root = bin_dir.parent
     package = folder / "package"
@@ -211,7 +211,7 @@ def place_programs(bin_dir: Path, folder: Path, account: Account | None) -> Path
     for path, _, _ in os.walk(package):
         os.chmod(path, 0o755)  # noqa: S103 - copies of ours, in a folder of ours
     placed = copy / bin_dir.name
-    if not may_run([str(placed / "postgres"), "--version"], folder, account):
+    if not may_run([str(placed / "postgres"), "--version"], account):
         name = account.name if account else "this user"
         raise StartError(f"The account {name} cannot run {bin_dir}, nor a copy of it.")
     return placed
