@@ -57,14 +57,14 @@ NEVER = {
     ),
     "engine.dbapi": ("sqlalchemy",),
     "env": ("flask", "flask_sqlalchemy", "ibutsu_migrate.flask"),
-    "testing": ("sqlalchemy", "flask", "ibutsu_migrate.engine", "ibutsu_migrate.env"),
+    "testing": ("flask", "ibutsu_migrate.engine", "ibutsu_migrate.env"),
     "testing.keeper": ("ibutsu_migrate",),
 }
 # ... and what it must not import when it is itself imported.
 NOT_AT_IMPORT = {
     "": ("alembic", "sqlalchemy", "flask"),
     "plugin": ("alembic", "sqlalchemy", "flask"),
-    "testing": ("alembic",),
+    "testing": ("alembic", "sqlalchemy"),
 }
 
 
