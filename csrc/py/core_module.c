@@ -1,6 +1,7 @@
 /* core_module.c - the extension `ibutsu_migrate._core`: scanner and revision graph.
  *
  * Multi-phase initialisation, heap types, all state in core_state. */
+#include "core_scan.h"
 #include "core_state.h"
 
 PyDoc_STRVAR(counters_doc, "counters()\n--\n\n"
@@ -23,8 +24,31 @@ static PyMethodDef core_methods[] = {
 static int
 core_exec(PyObject *module)
 {
-    (void)module;
+    return imigpy_scan_setup(module);
+}
+
+static int
+core_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    core_state *state = core_get_state(module);
+    if (state != NULL)
+        Py_VISIT(state->not_static);
     return 0;
+}
+
+static int
+core_clear(PyObject *module)
+{
+    core_state *state = core_get_state(module);
+    if (state != NULL)
+        Py_CLEAR(state->not_static);
+    return 0;
+}
+
+static void
+core_free(void *module)
+{
+    (void)core_clear((PyObject *)module);
 }
 
 static PyModuleDef_Slot core_slots[] = {
@@ -42,6 +66,9 @@ static struct PyModuleDef core_module = {
     .m_size = sizeof(core_state),
     .m_methods = core_methods,
     .m_slots = core_slots,
+    .m_traverse = core_traverse,
+    .m_clear = core_clear,
+    .m_free = core_free,
 };
 
 PyMODINIT_FUNC PyInit__core(void);

@@ -10,6 +10,7 @@ typedef struct core_state {
     unsigned long long files_not_static;
     unsigned long long graphs_built;
     unsigned long long plans_made;
+    PyObject *not_static; /* the type NotStatic */
 } core_state;
 
 /* Never NULL for our own module. */
