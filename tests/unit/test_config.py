@@ -69,7 +69,7 @@ def test_without_files(tmp_path: Path) -> None:
         ('mode = "fst"', "Did you mean 'fast'?"),
         ('mode = "xyzzy"', "Use off, fast or safe."),
         ('mod = "off"', "Did you mean 'mode'?"),
-        ("qqqqqq = 1", "It has only: mode."),
+        ("qqqqqq = 1", "It has only: mode, "),
         ("mode = ", "not valid TOML"),
     ],
 )
