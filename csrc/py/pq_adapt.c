@@ -5,7 +5,9 @@
  * here. */
 #include "pq_adapt.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pq_datetime.h"
@@ -176,6 +178,19 @@ adapt_str(imigpy_writer *w, PyObject *value)
     return form;
 }
 
+/* What the server takes digits without quotes for; the sign is no part of them, so that
+ * -2147483648 is a bigint. */
+static const imigpy_form *
+form_of_digits(const char *text)
+{
+    char *end;
+    errno = 0;
+    const long long number = strtoll(text, &end, 10);
+    if (*end != '\0' || errno != 0 || number == LLONG_MIN)
+        return &form_numeric;
+    return number >= -INT32_MAX && number <= INT32_MAX ? &form_int4 : &form_int8;
+}
+
 /* Also of subclasses, whose own str() may be anything (IntEnum). */
 static const imigpy_form *
 adapt_int(imigpy_writer *w, PyObject *value)
@@ -187,9 +202,7 @@ adapt_int(imigpy_writer *w, PyObject *value)
         return NULL;
     if (overflow == 0) {
         (void)snprintf(digits, sizeof digits, "%lld", small);
-        return add_word(w, digits,
-                        small >= INT32_MIN && small <= INT32_MAX ? &form_int4
-                                                                 : &form_int8);
+        return add_word(w, digits, form_of_digits(digits));
     }
     PyObject *text = PyLong_Type.tp_repr(value);
     if (text == NULL) {
@@ -201,9 +214,10 @@ adapt_int(imigpy_writer *w, PyObject *value)
                             "an integer with more digits than Python writes");
         return NULL;
     }
-    imig_buf_str(&w->scratch, PyUnicode_AsUTF8(text));
+    const char *word = PyUnicode_AsUTF8(text);
+    const imigpy_form *form = word != NULL ? add_word(w, word, &form_numeric) : NULL;
     Py_DECREF(text);
-    return from_scratch(w, &form_numeric);
+    return form;
 }
 
 static const imigpy_form *
@@ -214,6 +228,10 @@ adapt_float(imigpy_writer *w, PyObject *value)
         return add_word(w, "NaN", &form_infinite);
     if (Py_IS_INFINITY(number))
         return add_word(w, number > 0 ? "Infinity" : "-Infinity", &form_infinite);
+    /* In SQL -0.0 is a numeric, which has no negative zero: nor have COPY and bound
+     * parameters, then. */
+    if (number == 0)
+        return add_word(w, "0.0", &form_numeric);
     char *text = PyOS_double_to_string(number, 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
     if (text == NULL)
         return NULL;
@@ -239,7 +257,7 @@ adapt_decimal(imigpy_writer *w, PyObject *value)
     const imigpy_form *form = NULL;
     const char *word = PyUnicode_AsUTF8(text);
     if (word != NULL && is_number(word))
-        form = add_word(w, word, &form_numeric);
+        form = add_word(w, word, form_of_digits(word));
     else if (word != NULL && strstr(word, "Inf") != NULL)
         form =
             add_word(w, word[0] == '-' ? "-Infinity" : "Infinity", &form_not_a_number);

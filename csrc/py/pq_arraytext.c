@@ -26,16 +26,17 @@ add_quoted(imig_buf *out, imig_str s)
 static const imigpy_form *
 wider(const imigpy_form *a, const imigpy_form *b)
 {
-    /* int4 with int8 is int8, either with numeric is numeric, as in ARRAY[...]. */
-    static const unsigned int order[] = {23, 20, 1700};
-    size_t of_a = 3, of_b = 3;
-    for (size_t i = 0; i < 3; i++) {
+    /* int4, int8, numeric, float8: the wider one, as ARRAY[...] of them is. */
+    static const unsigned int order[] = {23, 20, 1700, 701};
+    const size_t count = sizeof order / sizeof *order;
+    size_t of_a = count, of_b = count;
+    for (size_t i = 0; i < count; i++) {
         if (a->oid == order[i])
             of_a = i;
         if (b->oid == order[i])
             of_b = i;
     }
-    if (of_a == 3 || of_b == 3)
+    if (of_a == count || of_b == count)
         return NULL;
     return of_a > of_b ? a : b;
 }
@@ -43,6 +44,7 @@ wider(const imigpy_form *a, const imigpy_form *b)
 typedef struct elements {
     const imigpy_form *form; /* that all so far share */
     bool mixed;              /* there is none */
+    bool any;                /* a value or NULL stands in one of the lists */
 } elements;
 
 static void
@@ -63,6 +65,7 @@ write_element(imigpy_writer *w, PyObject *value, elements *e, int depth)
     const imigpy_form *form = imigpy_adapt(w, value);
     if (form == NULL)
         return -1;
+    e->any = e->any || form->style != IMIGPY_LIST;
     switch (form->style) {
     case IMIGPY_NULL:
         imig_buf_str(&w->utf8, "NULL");
@@ -108,8 +111,14 @@ write_list(imigpy_writer *w, PyObject *list, elements *e, int depth)
 int
 imigpy_write_array_text(imigpy_writer *w, PyObject *list, const imigpy_form **element)
 {
-    elements e = {NULL, false};
+    elements e = {NULL, false, false};
+    const size_t start = w->utf8.len;
     const int done = write_list(w, list, &e, 1);
+    if (done == 0 && !e.any && !w->utf8.failed) {
+        /* The server refuses {{},{}}; as ARRAY[ARRAY[],ARRAY[]] it is empty. */
+        w->utf8.len = start;
+        imig_buf_str(&w->utf8, "{}");
+    }
     *element = e.mixed ? NULL : e.form;
     return done;
 }

@@ -1,0 +1,350 @@
+"""The C conversions beside psycopg2's, on values of every built-in type.
+
+``IBUTSU_MIGRATE_VALUES=100000`` compares as many of each kind, instead of a thousand or
+fewer; ``IBUTSU_MIGRATE_SEED`` repeats a run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import decimal
+import io
+import os
+import random
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import psycopg2.extensions
+import psycopg2.extras
+import pytest
+import value_samples
+
+from ibutsu_migrate.engine.ranges import Multirange, Range
+from ibutsu_migrate.errors import DataError
+
+_pq = pytest.importorskip(
+    "ibutsu_migrate._pq",
+    reason="built without the PostgreSQL driver (IBUTSU_MIGRATE_WITHOUT_PQ)",
+    exc_type=ImportError,
+)
+
+if TYPE_CHECKING:
+    from ibutsu_migrate.testing import Database
+
+COUNT = int(os.environ.get("IBUTSU_MIGRATE_VALUES", "1000"))
+SEED = int(os.environ.get("IBUTSU_MIGRATE_SEED") or random.randrange(2**32))
+ZONES = ("UTC", "Asia/Kolkata", "America/St_Johns", "Europe/Amsterdam", "Asia/Katmandu")
+BATCH = 100
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    print(f"IBUTSU_MIGRATE_SEED={SEED}")
+    return random.Random(SEED)
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[Any]:
+    connection = psycopg2.connect(database.dsn)
+    connection.autocommit = True
+    psycopg2.extras.register_uuid(conn_or_curs=connection)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def plain(database: Database) -> Iterator[Any]:
+    """A cursor on which psycopg2 decodes as ever, for casters that ask theirs."""
+    connection = psycopg2.connect(database.dsn)
+    yield connection.cursor()
+    connection.close()
+
+
+def raw_types(connection: Any) -> None:
+    """Have psycopg2 return the server's text of every type, on this connection."""
+    known = {**psycopg2.extensions.string_types, **connection.string_types}
+    oids = tuple(oid for oid in known if oid > 0)
+    raw = psycopg2.extensions.new_type(oids, "RAW", lambda text, cursor: text)
+    psycopg2.extensions.register_type(raw, connection)
+
+
+def as_ours(value: Any) -> Any:
+    """psycopg2's value, as this driver is to return it."""
+    if isinstance(value, memoryview):
+        return bytes(value)
+    if isinstance(value, list):
+        return [as_ours(each) for each in value]
+    if isinstance(value, psycopg2.extras.Range):
+        if value.isempty:
+            return Range(empty=True)
+        return Range(value.lower, value.upper, value._bounds)
+    return value
+
+
+def by_psycopg2(casters: Any, oid: int, text: str, cursor: Any) -> Any:
+    try:
+        caster = casters.get(oid)
+        return as_ours(caster(text, cursor)) if caster is not None else text
+    except (ValueError, OverflowError, psycopg2.Error):
+        return DataError
+
+
+def by_us(oid: int, text: str, **options: Any) -> Any:
+    try:
+        return _pq.decode(oid, text.encode(), **options)
+    except DataError:
+        return DataError
+
+
+def batches(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), BATCH):
+        yield values[start : start + BATCH]
+
+
+def test_decoding_is_psycopg2s(connection: Any, plain: Any, rng: random.Random) -> None:
+    casters = {**psycopg2.extensions.string_types, **connection.string_types}
+    raw_types(connection)
+    cursor = connection.cursor()
+    seen = set()
+    for batch in batches(range(COUNT)):
+        cursor.execute("SET TimeZone = %s", (rng.choice(ZONES),))
+        cursor.execute("SET bytea_output = %s", (rng.choice(("hex", "escape")),))
+        expressions = [value_samples.a_server_value(rng) for _ in batch]
+        cursor.execute(f"SELECT {', '.join(expressions)}")
+        for column, text in zip(cursor.description, cursor.fetchone(), strict=True):
+            oid = column.type_code
+            seen.add(oid)
+            clamped = by_us(oid, text, clamp_infinity=True)
+            stock = by_psycopg2(casters, oid, text, plain)
+            if holds_infinity(oid, text) and text.startswith("{"):
+                stock = clamped  # psycopg2 does not find it within arrays
+            assert repr(clamped) == repr(stock), (oid, text)
+            expected = DataError if holds_infinity(oid, text) else clamped
+            assert repr(by_us(oid, text)) == repr(expected), (oid, text)
+    assert len(seen) > 60
+
+
+def holds_infinity(oid: int, text: str) -> bool:
+    dates = {1082, 1114, 1184, 1182, 1115, 1185, 3908, 3910, 3912, 3909, 3911, 3913}
+    return oid in dates and "infinity" in text
+
+
+def on_server(cursor: Any, literals: Sequence[bytes]) -> list[Any]:
+    """Type and text of each literal as the server reads it, or its error's state."""
+    columns = b", ".join(b"pg_typeof(%b)::text, (%b)::text" % (x, x) for x in literals)
+    try:
+        cursor.execute(b"SELECT " + columns)
+    except psycopg2.Error as error:
+        if len(literals) == 1:
+            return [error.pgcode]
+        return [on_server(cursor, [each])[0] for each in literals]
+    row = cursor.fetchone()
+    return list(zip(row[::2], row[1::2], strict=True))
+
+
+def test_literals_mean_what_psycopg2s_mean(connection: Any, rng: random.Random) -> None:
+    cursor = connection.cursor()
+    for conforming in (True, False):
+        cursor.execute(f"SET standard_conforming_strings = {conforming}")
+        cursor.execute("SET escape_string_warning = off")
+        # psycopg2 looks at the setting when it connects.
+        connection.set_client_encoding("UTF8")
+        for batch in batches(range(COUNT // 2)):
+            values = [value_samples.a_python_value(rng) for _ in batch]
+            ours = [_pq.literal(value, conforming=conforming) for value in values]
+            stock = [cursor.mogrify("%s", (value,)) for value in values]
+            for value, one, other in zip(
+                values, on_server(cursor, ours), on_server(cursor, stock), strict=True
+            ):
+                assert one == other, value
+
+
+def test_literals_mean_the_same_whatever_the_setting(connection: Any) -> None:
+    cursor = connection.cursor()
+    value = "\\' \\\\ '; SELECT 1 --"
+    for setting in ("on", "off"):
+        cursor.execute(f"SET standard_conforming_strings = {setting}")
+        for conforming in (True, False):
+            literal = _pq.literal(value, conforming=conforming)
+            cursor.execute(b"SELECT " + literal)
+            assert cursor.fetchone() == (value,)
+
+
+@pytest.mark.parametrize("encoding", ["SJIS", "BIG5", "GBK", "GB18030", "UHC"])
+def test_literals_in_encodings_that_hold_backslashes(
+    encoding: str, connection: Any
+) -> None:
+    """In these the second byte of a character may be that of a backslash."""
+    cursor = connection.cursor()
+    cursor.execute(f"SET client_encoding = {encoding}")
+    python = psycopg2.extensions.encodings[encoding]
+    rng = random.Random(encoding)
+    for _ in range(20):
+        text = "".join(
+            chr(rng.choice((0x27, 0x5C, 0x4E00 + rng.randrange(0x3000))))
+            for _ in range(50)
+        )
+        text = text.encode(python, "ignore").decode(python)
+        literal = _pq.literal(text, encoding=python)
+        cursor.execute(b"SELECT md5(convert_to(" + literal + b", 'UTF8'))")
+        found = cursor.fetchone()[0]
+        cursor.execute("SELECT md5(%s)", (psycopg2.Binary(text.encode()),))
+        assert found == cursor.fetchone()[0]
+
+
+# Python values, and the types of columns that take them by literal and by COPY alike.
+COLUMNS = {
+    value_samples.a_bool: ("bool",),
+    value_samples.an_int: ("int8", "numeric", "text", "float8"),
+    value_samples.a_huge_int: ("numeric",),
+    value_samples.a_float: ("float8",),
+    value_samples.a_decimal: ("numeric",),
+    value_samples.a_str: ("text", "varchar", "bpchar"),
+    value_samples.some_bytes: ("bytea",),
+    value_samples.a_date: ("date", "text"),
+    value_samples.a_time: ("time",),
+    value_samples.a_zoned_time: ("timetz",),
+    value_samples.a_datetime: ("timestamp", "timestamptz", "date"),
+    value_samples.a_zoned_datetime: ("timestamptz",),
+    value_samples.a_timedelta: ("interval",),
+    value_samples.a_uuid: ("uuid",),
+}
+
+
+def test_copy_stores_what_literals_store(connection: Any, rng: random.Random) -> None:
+    cursor = connection.cursor()
+    each = max(1, COUNT // sum(map(len, COLUMNS.values())) // 2)
+    for maker, types in COLUMNS.items():
+        for name in types:
+            cursor.execute(f"CREATE TEMP TABLE t (id serial, v {name}, a {name}[])")
+            rows = [
+                (maker(rng), value_samples.a_list(rng, maker, rng.randrange(1, 3)))
+                for _ in range(each)
+            ]
+            cursor.executemany(f"INSERT INTO t (v, a) VALUES (%s, %s::{name}[])", rows)
+            text = b"".join(
+                _pq.copy_field(value) + b"\t" + _pq.copy_field(array) + b"\n"
+                for value, array in rows
+            )
+            cursor.copy_expert("COPY t (v, a) FROM STDIN", io.BytesIO(text))
+            cursor.execute("SELECT v::text, a::text FROM t ORDER BY id")
+            stored = cursor.fetchall()
+            assert stored[:each] == stored[each:], (maker, name)
+            cursor.execute("DROP TABLE t")
+
+
+class Libpq:
+    """PQexecParams, which psycopg2 does not reach, through the libpq that _pq uses."""
+
+    def __init__(self, dsn: str) -> None:
+        self.lib = ctypes.CDLL("libpq.so.5")
+        for name in ("PQconnectdb", "PQexecParams"):
+            getattr(self.lib, name).restype = ctypes.c_void_p
+        for name in ("PQgetvalue", "PQresultErrorField", "PQerrorMessage"):
+            getattr(self.lib, name).restype = ctypes.c_char_p
+        self.connection = ctypes.c_void_p(self.lib.PQconnectdb(dsn.encode()))
+        assert self.lib.PQstatus(self.connection) == 0
+
+    def row(self, sql: str, params: Sequence[tuple[int, int, bytes | None]]) -> Any:
+        """The first row's text, or the SQLSTATE."""
+        count = len(params)
+        result = ctypes.c_void_p(
+            self.lib.PQexecParams(
+                self.connection,
+                sql.encode(),
+                count,
+                (ctypes.c_uint * count)(*(oid for oid, _, _ in params)),
+                (ctypes.c_char_p * count)(*(value for _, _, value in params)),
+                (ctypes.c_int * count)(*(len(value or b"") for _, _, value in params)),
+                (ctypes.c_int * count)(*(format for _, format, _ in params)),
+                0,
+            )
+        )
+        try:
+            state: bytes | None = self.lib.PQresultErrorField(result, ord("C"))
+            if state is not None:
+                return state.decode()
+            columns = range(self.lib.PQnfields(result))
+            return tuple(
+                None
+                if self.lib.PQgetisnull(result, 0, column)
+                else self.lib.PQgetvalue(result, 0, column).decode()
+                for column in columns
+            )
+        finally:
+            self.lib.PQclear(result)
+
+    def close(self) -> None:
+        self.lib.PQfinish(self.connection)
+
+
+def test_parameters_are_what_literals_are(
+    connection: Any, database: Database, rng: random.Random
+) -> None:
+    cursor = connection.cursor()
+    libpq = Libpq(database.dsn)
+    try:
+        for _ in range(COUNT // 2):
+            value = value_samples.a_python_value(rng)
+            if isinstance(value, tuple):
+                continue
+            oid, format_, data = _pq.param(value)
+            literal = on_server(cursor, [_pq.literal(value)])[0]
+            if oid == 0:
+                # The server finds the type, but not pg_typeof()'s.
+                kind = "text[]" if isinstance(value, list) else "text"
+                sql = f"SELECT pg_typeof($1::{kind})::text, $1::text"
+                written = b"(%b)::%b" % (_pq.literal(value), kind.encode())
+                literal = on_server(cursor, [written])[0]
+            else:
+                sql = "SELECT pg_typeof($1)::text, $1::text"
+            assert libpq.row(sql, [(oid, format_, data)]) == literal, value
+    finally:
+        libpq.close()
+
+
+RANGES = [
+    Range(1, 5),
+    Range(None, 5, "()"),
+    Range(empty=True),
+    Range(decimal.Decimal("1.5"), None),
+    [Range(1, 2), None, Range()],
+]
+
+
+@pytest.mark.parametrize("value", RANGES, ids=repr)
+def test_ranges_both_ways(value: Any, connection: Any) -> None:
+    raw_types(connection)
+    cursor = connection.cursor()
+    suffix = "[]" if isinstance(value, list) else ""
+    for name, oid in (("numrange", 3906), ("nummultirange", 4532)):
+        written = value
+        expected: Any = [value]
+        if name == "nummultirange":
+            if suffix:
+                continue
+            written = Multirange([value])
+            expected = written if not value.empty else Multirange()
+        cursor.execute(b"SELECT " + _pq.literal(written) + f"::{name}{suffix}".encode())
+        found = _pq.decode(oid + bool(suffix), cursor.fetchone()[0].encode())
+        if name == "numrange" and not suffix:
+            found = [found]
+        elif suffix:
+            expected = value
+        # An absent bound has no inclusive side; the server writes it as open.
+        assert repr(normal(found)) == repr(normal(expected))
+
+
+def normal(value: Any) -> Any:
+    if isinstance(value, list):
+        return [normal(each) for each in value]
+    if not isinstance(value, Range) or value.empty:
+        return value
+    lower, upper = (
+        each if each is None else decimal.Decimal(each)
+        for each in (value.lower, value.upper)
+    )
+    left = "(" if lower is None else value.bounds[0]
+    right = ")" if upper is None else value.bounds[1]
+    return Range(lower, upper, left + right)
