@@ -178,17 +178,17 @@ adapt_str(imigpy_writer *w, PyObject *value)
     return form;
 }
 
-/* What the server takes digits without quotes for; the sign is no part of them, so that
- * -2147483648 is a bigint. */
+/* What the server takes digits without quotes for, as its make_const; the grammar has
+ * joined the sign to them by then. */
 static const imigpy_form *
 form_of_digits(const char *text)
 {
     char *end;
     errno = 0;
     const long long number = strtoll(text, &end, 10);
-    if (*end != '\0' || errno != 0 || number == LLONG_MIN)
+    if (*end != '\0' || errno != 0)
         return &form_numeric;
-    return number >= -INT32_MAX && number <= INT32_MAX ? &form_int4 : &form_int8;
+    return number >= INT32_MIN && number <= INT32_MAX ? &form_int4 : &form_int8;
 }
 
 /* Also of subclasses, whose own str() may be anything (IntEnum). */

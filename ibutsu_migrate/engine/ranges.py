@@ -78,12 +78,32 @@ class Range(Generic[T]):
     def __bool__(self) -> bool:
         return not self.empty
 
+    def __str__(self) -> str:
+        """As PostgreSQL reads it."""
+        if self.empty:
+            return "empty"
+        lower, upper = (_quote(each) for each in (self.lower, self.upper))
+        return f"{self.bounds[0]}{lower},{upper}{self.bounds[1]}"
+
+
+def _quote(bound: object) -> str:
+    if bound is None:
+        return ""
+    text = str(bound)
+    if text and not set(text) & set(' ,[](){}"\\\t\n\r\f\v'):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '""') + '"'
+
 
 class Multirange(list[Range[Any]]):
     """A value of a multirange type: its ranges, in the server's order."""
 
     def __init__(self, ranges: Iterable[Range[Any]] = ()) -> None:
         super().__init__(ranges)
+
+    def __str__(self) -> str:
+        """As PostgreSQL reads it."""
+        return "{" + ",".join(map(str, self)) + "}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({super().__repr__()})"

@@ -138,10 +138,8 @@ class OidVector(pg_catalog._SpaceVector, pg_catalog.OIDVECTOR):
     """oidvector of the catalogue; the driver returns ``1 2``."""
 
 
-def _to_driver(factory: Any, value: Any) -> Any:
-    if isinstance(value, pg_ranges.Range):
-        return factory(value.lower, value.upper, value.bounds, value.empty)
-    return value
+def _to_driver(factory: Any, value: pg_ranges.Range[Any]) -> Any:
+    return factory(value.lower, value.upper, value.bounds, value.empty)
 
 
 def _from_driver(value: Any) -> pg_ranges.Range[Any]:
@@ -155,9 +153,19 @@ class SingleRange(pg_ranges.AbstractSingleRangeImpl):  # type: ignore[type-arg]
     """All range types."""
 
     def bind_processor(self, dialect: Any) -> Processor:
-        """SQLAlchemy's Range to the driver's."""
+        """SQLAlchemy's Range as text, which the statement casts to the column's type.
+
+        The driver would cast a Range of dates to daterange: no tsrange can be made
+        of that.
+        """
         factory = dialect.dbapi.Range
-        return lambda value: _to_driver(factory, value)
+
+        def process(value: Any) -> Any:
+            if isinstance(value, pg_ranges.Range):
+                return str(_to_driver(factory, value))
+            return value
+
+        return process
 
     def result_processor(self, dialect: Dialect, coltype: Any) -> Processor:
         """The driver's Range to SQLAlchemy's."""
@@ -168,13 +176,13 @@ class MultiRange(pg_ranges.AbstractMultiRangeImpl):  # type: ignore[type-arg]
     """All multirange types."""
 
     def bind_processor(self, dialect: Any) -> Processor:
-        """A list of SQLAlchemy's ranges to the driver's Multirange."""
+        """A list of SQLAlchemy's ranges as text, likewise."""
         single, several = dialect.dbapi.Range, dialect.dbapi.Multirange
 
-        def process(value: Iterable[Any] | str | None) -> Any:
+        def process(value: Iterable[pg_ranges.Range[Any]] | str | None) -> Any:
             if value is None or isinstance(value, (str, several)):
                 return value
-            return several([_to_driver(single, each) for each in value])
+            return str(several([_to_driver(single, each) for each in value]))
 
         return process
 

@@ -48,7 +48,8 @@ def rng() -> random.Random:
 def connection(database: Database) -> Iterator[Any]:
     connection = psycopg2.connect(database.dsn)
     connection.autocommit = True
-    psycopg2.extras.register_uuid(conn_or_curs=connection)
+    extras: Any = psycopg2.extras
+    extras.register_uuid(conn_or_curs=connection)
     yield connection
     connection.close()
 
@@ -71,11 +72,12 @@ def raw_types(connection: Any) -> None:
 
 def as_ours(value: Any) -> Any:
     """psycopg2's value, as this driver is to return it."""
+    stock_range: Any = psycopg2.extras.Range
     if isinstance(value, memoryview):
         return bytes(value)
     if isinstance(value, list):
         return [as_ours(each) for each in value]
-    if isinstance(value, psycopg2.extras.Range):
+    if isinstance(value, stock_range):
         if value.isempty:
             return Range(empty=True)
         return Range(value.lower, value.upper, value._bounds)
