@@ -1,0 +1,232 @@
+/* imig_pq_exec.c - sending statements, taking results, COPY. */
+#include "imig_pq_impl.h"
+
+#include <string.h>
+
+#include "imig_alloc.h"
+
+/* ---- Notices ---- */
+
+/* Keep `notice`, which this takes; the oldest makes room. */
+static void
+keep_notice(imig_pq_conn *c, char *notice)
+{
+    size_t at = (c->notice_first + c->notice_count) % IMIG_PQ_NOTICES;
+    if (c->notice_count == IMIG_PQ_NOTICES) {
+        imig_free(c->notices[at]);
+        c->notice_first = (c->notice_first + 1) % IMIG_PQ_NOTICES;
+    } else {
+        c->notice_count++;
+    }
+    c->notices[at] = notice;
+}
+
+void
+imig_pq_on_notice(void *conn, const PGresult *notice)
+{
+    const char *text = PQresultErrorMessage(notice);
+    size_t size = strlen(text) + 1;
+    char *copy = imig_alloc(size);
+    if (copy == NULL)
+        return; /* a notice is not worth failing for */
+    memcpy(copy, text, size);
+    keep_notice(conn, copy);
+}
+
+char *
+imig_pq_take_notice(imig_pq_conn *c)
+{
+    if (c->notice_count == 0)
+        return NULL;
+    char *notice = c->notices[c->notice_first];
+    c->notice_first = (c->notice_first + 1) % IMIG_PQ_NOTICES;
+    c->notice_count--;
+    return notice;
+}
+
+PGnotify *
+imig_pq_take_notify(imig_pq_conn *c)
+{
+    return c->pg != NULL ? PQnotifies(c->pg) : NULL;
+}
+
+/* ---- The queue ---- */
+
+static imig_pq_entry *
+push_entry(imig_pq_conn *c)
+{
+    imig_pq_entry *entry = imig_alloc_zeroed(1, sizeof *entry);
+    if (entry == NULL)
+        return NULL;
+    if (c->tail != NULL)
+        c->tail->next = entry;
+    else
+        c->head = entry;
+    c->tail = entry;
+    return entry;
+}
+
+/* The oldest entry is complete: its result becomes the connection's. */
+static void
+pop_entry(imig_pq_conn *c)
+{
+    imig_pq_entry *entry = c->head;
+    c->head = entry->next;
+    if (c->head == NULL) {
+        c->tail = NULL;
+        c->phase = IMIG_PQ_READY;
+    }
+    PQclear(c->result);
+    c->result = entry->result;
+    imig_free(entry);
+}
+
+imig_status
+imig_pq_send(imig_pq_conn *c, const char *sql, imig_error *err)
+{
+    if (c->phase != IMIG_PQ_READY)
+        return imig_error_set(err, IMIG_E_ARGUMENT, "a statement is under way");
+    PQclear(c->result);
+    c->result = NULL;
+    if (push_entry(c) == NULL)
+        return imig_error_set(err, IMIG_E_NOMEM, "out of memory");
+    c->phase = IMIG_PQ_RUNNING;
+    if (PQsendQuery(c->pg, sql) != 1) {
+        pop_entry(c);
+        return imig_pq_lost(c, err);
+    }
+    return IMIG_OK;
+}
+
+/* Take one result of the oldest entry; NULL ended it.  True when a COPY has begun. */
+static bool
+take(imig_pq_conn *c, PGresult *result)
+{
+    if (result == NULL) {
+        pop_entry(c);
+        return false;
+    }
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT) {
+        PQclear(result);
+        c->phase = status == PGRES_COPY_IN ? IMIG_PQ_COPY_IN : IMIG_PQ_COPY_OUT;
+        return true;
+    }
+    PQclear(c->head->result);
+    c->head->result = result;
+    return false;
+}
+
+imig_pq_step
+imig_pq_pump(imig_pq_conn *c, int *want, imig_error *err)
+{
+    *want = IMIG_PQ_WANT_READ;
+    if (c->pg == NULL)
+        return imig_pq_lost(c, err), IMIG_PQ_FAILED;
+    while (c->head != NULL) {
+        int unsent = PQflush(c->pg);
+        if (unsent < 0 && PQstatus(c->pg) == CONNECTION_BAD && PQisBusy(c->pg))
+            return imig_pq_lost(c, err), IMIG_PQ_FAILED;
+        /* Reading also when writing: a server that sends notices and is not read stops
+         * reading itself.  Errors surface in PQgetResult, with the server's words. */
+        int alive = PQconsumeInput(c->pg);
+        if (PQisBusy(c->pg)) {
+            if (!alive)
+                return imig_pq_lost(c, err), IMIG_PQ_FAILED;
+            if (unsent > 0)
+                *want |= IMIG_PQ_WANT_WRITE;
+            return IMIG_PQ_AGAIN;
+        }
+        if (take(c, PQgetResult(c->pg)))
+            return IMIG_PQ_DONE;
+    }
+    if (PQstatus(c->pg) == CONNECTION_BAD)
+        c->broken = true;
+    return IMIG_PQ_DONE;
+}
+
+PGresult *
+imig_pq_take_result(imig_pq_conn *c)
+{
+    PGresult *result = c->result;
+    c->result = NULL;
+    return result;
+}
+
+/* ---- COPY ---- */
+
+/* Get out what libpq still holds: it queues without end where the socket is slower than
+ * the caller.  Reading meanwhile keeps a server that sends notices from stopping. */
+static imig_pq_step
+flush(imig_pq_conn *c, int *want, imig_error *err)
+{
+    *want = IMIG_PQ_WANT_READ | IMIG_PQ_WANT_WRITE;
+    int unsent = PQflush(c->pg);
+    int alive = PQconsumeInput(c->pg);
+    if (unsent < 0 || !alive)
+        return imig_pq_lost(c, err), IMIG_PQ_FAILED;
+    return unsent > 0 ? IMIG_PQ_AGAIN : IMIG_PQ_DONE;
+}
+
+/* From what PQputCopyData or PQputCopyEnd returned. */
+static imig_pq_step
+queued(imig_pq_conn *c, int outcome, imig_error *err)
+{
+    if (outcome < 0)
+        return imig_pq_lost(c, err), IMIG_PQ_FAILED;
+    return outcome > 0 ? IMIG_PQ_DONE : IMIG_PQ_AGAIN;
+}
+
+imig_pq_step
+imig_pq_copy_put(imig_pq_conn *c, const char *bytes, size_t len, int *want,
+                 imig_error *err)
+{
+    if (c->phase != IMIG_PQ_COPY_IN || len > INT32_MAX) {
+        imig_error_set(err, IMIG_E_ARGUMENT, "no COPY to write to");
+        return IMIG_PQ_FAILED;
+    }
+    imig_pq_step step = flush(c, want, err);
+    return step == IMIG_PQ_DONE ? queued(c, PQputCopyData(c->pg, bytes, (int)len), err)
+                                : step;
+}
+
+imig_pq_step
+imig_pq_copy_end(imig_pq_conn *c, const char *reason, int *want, imig_error *err)
+{
+    if (c->phase != IMIG_PQ_COPY_IN) {
+        imig_error_set(err, IMIG_E_ARGUMENT, "no COPY to end");
+        return IMIG_PQ_FAILED;
+    }
+    imig_pq_step step = flush(c, want, err);
+    if (step == IMIG_PQ_DONE)
+        step = queued(c, PQputCopyEnd(c->pg, reason), err);
+    if (step == IMIG_PQ_DONE)
+        c->phase = IMIG_PQ_RUNNING;
+    return step;
+}
+
+imig_pq_step
+imig_pq_copy_get(imig_pq_conn *c, char **row, size_t *len, int *want, imig_error *err)
+{
+    *want = IMIG_PQ_WANT_READ;
+    *row = NULL;
+    *len = 0;
+    if (c->phase != IMIG_PQ_COPY_OUT) {
+        imig_error_set(err, IMIG_E_ARGUMENT, "no COPY to read from");
+        return IMIG_PQ_FAILED;
+    }
+    int got = PQgetCopyData(c->pg, row, 1);
+    if (got == 0) {
+        if (!PQconsumeInput(c->pg))
+            return imig_pq_lost(c, err), IMIG_PQ_FAILED;
+        if ((got = PQgetCopyData(c->pg, row, 1)) == 0)
+            return IMIG_PQ_AGAIN;
+    }
+    if (got > 0) {
+        *len = (size_t)got;
+        return IMIG_PQ_DONE;
+    }
+    /* -1: no more rows; -2: an error, which is in the results. */
+    c->phase = IMIG_PQ_RUNNING;
+    return IMIG_PQ_DONE;
+}
