@@ -28,7 +28,10 @@ C_HEADERS = {
         r"(assert|ctype|errno|inttypes|limits|locale|math|stdalign|stdarg|stdbool"
         r"|stddef|stdint|stdio|stdlib|string|time|unistd|fcntl|dirent|sys/\w+)\.h"
     ),
-    "pq": re.compile(r"libpq-fe\.h|pg_config\.h|poll\.h|signal\.h"),
+    "pq": re.compile(
+        r"libpq-fe\.h|pg_config\.h|poll\.h|signal\.h|pthread\.h|stdatomic\.h|netdb\.h"
+        r"|arpa/inet\.h"
+    ),
     "py": re.compile(r"Python\.h|structmember\.h|datetime\.h|pthread\.h"),
 }
 # The only poll() of the driver is where the GIL is let go and signals are served.

@@ -52,7 +52,8 @@ typedef struct imig_pq_conn imig_pq_conn;
 IMIG_NODISCARD imig_pq_conn *imig_pq_new(void);
 
 /* Close and free; NULL is accepted.  In a process that did not open the connection
- * only memory of this process is given back: PQfinish would end the parent's session. */
+ * only memory of this process is given back: PQfinish would end the parent's session.
+ */
 void imig_pq_free(imig_pq_conn *c);
 
 /* Whether this process opened the connection. */
@@ -121,6 +122,8 @@ IMIG_NODISCARD PGconn *imig_pq_raw(const imig_pq_conn *c);
 IMIG_NODISCARD const char *imig_pq_message(const imig_pq_conn *c);
 /* SQLSTATE of a connection that was refused by the server, "" when there is none. */
 IMIG_NODISCARD const char *imig_pq_sqlstate(const imig_pq_conn *c);
+/* Note that the connection is gone, in libpq's words, and fill `err` (IMIG_E_LOST). */
+imig_status imig_pq_lost(imig_pq_conn *c, imig_error *err);
 /* Whether the connection is of no use any more. */
 IMIG_NODISCARD bool imig_pq_is_broken(const imig_pq_conn *c);
 

@@ -174,14 +174,15 @@ start_clock(imig_pq_conn *c)
         c->hosts.timeout_ms > 0 ? imig_pq_now_ms() + c->hosts.timeout_ms : 0;
 }
 
-/* Look up the current host's name, or connect to it when there is nothing to look up. */
+/* Look up the current host's name, or connect to it when there is nothing to look up.
+ */
 static imig_status
 try_host(imig_pq_conn *c, imig_error *err)
 {
     start_clock(c);
     if (imig_pq_host_is_name(&c->hosts)) {
-        imig_status st = imig_pq_resolve_start(
-            &c->resolving, c->hosts.list[c->hosts.at].host, err);
+        imig_status st =
+            imig_pq_resolve_start(&c->resolving, c->hosts.list[c->hosts.at].host, err);
         /* Without a thread libpq looks it up, in its blocking way. */
         if (st != IMIG_E_IO)
             return st;
@@ -242,7 +243,8 @@ note_failure(imig_pq_conn *c, const char *text)
                 memcpy(c->sqlstate, state + 3, 5);
                 c->sqlstate[5] = '\0';
                 imig_buf_add(&c->message, text, (size_t)(state + 3 - text));
-                imig_buf_add(&c->message, state + 10, (size_t)(text + len - state) - 10);
+                imig_buf_add(&c->message, state + 10,
+                             (size_t)(text + len - state) - 10);
             } else {
                 imig_buf_add(&c->message, text, len);
             }
@@ -374,14 +376,15 @@ imig_pq_connect_step(imig_pq_conn *c, int *want, imig_error *err)
             return step;
         if (c->resolving != NULL)
             continue;
-        PostgresPollingStatusType poll =
-            PQstatus(c->pg) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PQconnectPoll(c->pg);
+        PostgresPollingStatusType poll = PQstatus(c->pg) == CONNECTION_BAD
+                                             ? PGRES_POLLING_FAILED
+                                             : PQconnectPoll(c->pg);
         c->fd = PQsocket(c->pg);
         if (poll == PGRES_POLLING_OK)
             return connected(c, err);
         if (poll != PGRES_POLLING_FAILED) {
-            *want = poll == PGRES_POLLING_WRITING ? IMIG_PQ_WANT_WRITE
-                                                  : IMIG_PQ_WANT_READ;
+            *want =
+                poll == PGRES_POLLING_WRITING ? IMIG_PQ_WANT_WRITE : IMIG_PQ_WANT_READ;
             return IMIG_PQ_AGAIN;
         }
         if ((step = attempt_failed(c, err)) != IMIG_PQ_AGAIN)

@@ -281,8 +281,7 @@ imig_pq_hosts_expand(imig_pq_hosts *h, char *const *addresses, size_t count,
                      imig_error *err)
 {
     for (size_t i = 0; i < count; i++) {
-        imig_pq_host *host =
-            i == 0 ? &h->list[h->at] : insert_after(h, h->at + i - 1);
+        imig_pq_host *host = i == 0 ? &h->list[h->at] : insert_after(h, h->at + i - 1);
         char *copy = host != NULL ? copy_text(addresses[i]) : NULL;
         if (copy == NULL)
             return imig_error_set(err, IMIG_E_NOMEM, "out of memory");

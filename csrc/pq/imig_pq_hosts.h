@@ -20,8 +20,8 @@ typedef struct imig_pq_hosts {
     char **values;
     imig_pq_host *list;
     size_t count;
-    size_t at;            /* the one being tried */
-    int timeout_ms;       /* connect_timeout, 0 = none */
+    size_t at;           /* the one being tried */
+    int timeout_ms;      /* connect_timeout, 0 = none */
     bool as_given;       /* hosts that do not add up: libpq says what is wrong */
     bool prefer_standby; /* first round: only standbys */
     bool second_round;   /* ... second round: any */
@@ -39,8 +39,9 @@ void imig_pq_hosts_clear(imig_pq_hosts *h);
 IMIG_NODISCARD bool imig_pq_host_is_name(const imig_pq_hosts *h);
 
 /* Replace the current host by one entry per address.  `addresses`: `count` strings. */
-IMIG_NODISCARD imig_status imig_pq_hosts_expand(imig_pq_hosts *h, char *const *addresses,
-                                                size_t count, imig_error *err);
+IMIG_NODISCARD imig_status imig_pq_hosts_expand(imig_pq_hosts *h,
+                                                char *const *addresses, size_t count,
+                                                imig_error *err);
 
 /* Go to the next host; with `other_host` addresses of the same name are passed over.
  * False when there is none. */

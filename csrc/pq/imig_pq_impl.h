@@ -41,9 +41,6 @@ int64_t imig_pq_now_ms(void);
 /* Close libpq's side and forget what was under way; the message stays. */
 void imig_pq_drop(imig_pq_conn *c);
 
-/* Note that the connection is gone, with libpq's words, and fill `err`. */
-imig_status imig_pq_lost(imig_pq_conn *c, imig_error *err);
-
 /* The receiver to give to PQsetNoticeReceiver, with the connection as its argument. */
 void imig_pq_on_notice(void *conn, const PGresult *notice);
 

@@ -94,8 +94,7 @@ take_notices(imigpy_conn *self)
 {
     char *text;
     while ((text = imig_pq_take_notice(self->pq)) != NULL) {
-        PyObject *notice =
-            imigpy_text(&self->codec, text, (Py_ssize_t)strlen(text));
+        PyObject *notice = imigpy_text(&self->codec, text, (Py_ssize_t)strlen(text));
         imig_free(text);
         if (notice == NULL || PyList_Append(self->notices, notice) < 0)
             PyErr_Clear();
@@ -111,9 +110,8 @@ take_notifies(imigpy_conn *self)
 {
     PGnotify *found;
     while ((found = imig_pq_take_notify(self->pq)) != NULL) {
-        PyObject *notify = PyObject_CallFunction(self->state->Notify, "iss",
-                                                 found->be_pid, found->relname,
-                                                 found->extra);
+        PyObject *notify = PyObject_CallFunction(
+            self->state->Notify, "iss", found->be_pid, found->relname, found->extra);
         PQfreemem(found);
         if (notify == NULL || PyList_Append(self->notifies, notify) < 0)
             PyErr_Clear();
@@ -161,7 +159,7 @@ good_result(imigpy_conn *self, PyObject *cursor, const imig_buf *sql)
     PGresult *pg = imig_pq_take_result(self->pq);
     if (pg == NULL) {
         imig_error err;
-        imig_pq_lost(self->pq, &err);
+        (void)imig_pq_lost(self->pq, &err);
         imigpy_raise_failed(self, cursor, &err, sql);
         return NULL;
     }
@@ -338,7 +336,7 @@ conn_dealloc(imigpy_conn *self)
 /* ---- connect() ---- */
 
 const char imigpy_connect_doc[] =
-    "connect(options, json_loads=None, clamp_infinity=False)\n--\n\n"
+    "connect($self, options, json_loads=None, clamp_infinity=False)\n--\n\n"
     "Connect with libpq's options, a dict of str.";
 
 /* The dict as two arrays ended by NULL, of borrowed texts. */
@@ -418,11 +416,11 @@ new_conn(pq_state *state, PyObject *json_loads, bool clamp)
 PyObject *
 imigpy_connect(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {(char[]){"options"}, (char[]){"json_loads"},
-                            (char[]){"clamp_infinity"}, NULL};
+    static const char *const names[] = {"options", "json_loads", "clamp_infinity",
+                                        NULL};
     PyObject *options, *json_loads = Py_None;
     int clamp = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|Op:connect", names,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|Op:connect", IMIGPY_NAMES(names),
                                      &PyDict_Type, &options, &json_loads, &clamp))
         return NULL;
     pq_state *state = pq_get_state(module);
@@ -451,13 +449,12 @@ imigpy_connect(PyObject *module, PyObject *args, PyObject *kwargs)
 static PyObject *
 conn_cursor(PyObject *conn, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {(char[]){"name"}, (char[]){"scrollable"},
-                            (char[]){"withhold"}, NULL};
+    static const char *const names[] = {"name", "scrollable", "withhold", NULL};
     imigpy_conn *self = (imigpy_conn *)conn;
     PyObject *name = Py_None, *scrollable = Py_None;
     int withhold = 0, scroll = IMIGPY_UNSET;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOp:cursor", names, &name,
-                                     &scrollable, &withhold))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOp:cursor", IMIGPY_NAMES(names),
+                                     &name, &scrollable, &withhold))
         return NULL;
     if (scrollable != Py_None && (scroll = PyObject_IsTrue(scrollable)) < 0)
         return NULL;
@@ -475,8 +472,7 @@ conn_close(PyObject *conn, PyObject *Py_UNUSED(unused))
 {
     imigpy_conn *self = (imigpy_conn *)conn;
     if (self->pq != NULL && !imig_pq_is_ours(self->pq)) {
-        (void)imigpy_conn_check(self);
-        return NULL;
+        return imigpy_conn_check(self) < 0 ? NULL : Py_NewRef(Py_None);
     }
     imigpy_conn_close(self);
     Py_RETURN_NONE;
@@ -512,9 +508,8 @@ conn_enter(PyObject *conn, PyObject *Py_UNUSED(unused))
 static PyObject *
 conn_exit(PyObject *conn, PyObject *const *args, Py_ssize_t count)
 {
-    PyObject *done = count > 0 && args[0] != Py_None
-                         ? imigpy_conn_rollback(conn, NULL)
-                         : imigpy_conn_commit(conn, NULL);
+    PyObject *done = count > 0 && args[0] != Py_None ? imigpy_conn_rollback(conn, NULL)
+                                                     : imigpy_conn_commit(conn, NULL);
     Py_XDECREF(done);
     if (done == NULL)
         return NULL;
@@ -531,24 +526,26 @@ conn_repr(PyObject *conn)
     return PyUnicode_FromFormat("<Connection%s %R>", closed, self->dsn);
 }
 
-PyDoc_STRVAR(cursor_doc, "cursor(name=None, scrollable=None, withhold=False)\n--\n\n"
-                         "A cursor; with a name a server-side one.");
-PyDoc_STRVAR(commit_doc, "commit()\n--\n\nCommit the transaction, if there is one.");
-PyDoc_STRVAR(rollback_doc, "rollback()\n--\n\n"
+PyDoc_STRVAR(cursor_doc,
+             "cursor($self, name=None, scrollable=None, withhold=False)\n--\n\n"
+             "A cursor; with a name a server-side one.");
+PyDoc_STRVAR(commit_doc,
+             "commit($self)\n--\n\nCommit the transaction, if there is one.");
+PyDoc_STRVAR(rollback_doc, "rollback($self)\n--\n\n"
                            "Roll the transaction back, if there is one.");
-PyDoc_STRVAR(close_doc, "close()\n--\n\nClose; the transaction is rolled back.");
-PyDoc_STRVAR(cancel_doc, "cancel()\n--\n\n"
+PyDoc_STRVAR(close_doc, "close($self)\n--\n\nClose; the transaction is rolled back.");
+PyDoc_STRVAR(cancel_doc, "cancel($self)\n--\n\n"
                          "Cancel what the server is doing; from any thread.");
-PyDoc_STRVAR(fileno_doc, "fileno()\n--\n\nThe socket.");
-PyDoc_STRVAR(tpc_begin_doc, "tpc_begin(xid, /)\n--\n\n"
+PyDoc_STRVAR(fileno_doc, "fileno($self)\n--\n\nThe socket.");
+PyDoc_STRVAR(tpc_begin_doc, "tpc_begin($self, xid, /)\n--\n\n"
                             "Begin a transaction that will be prepared.");
-PyDoc_STRVAR(tpc_prepare_doc, "tpc_prepare()\n--\n\nPREPARE TRANSACTION.");
-PyDoc_STRVAR(tpc_commit_doc, "tpc_commit(xid=None, /)\n--\n\n"
+PyDoc_STRVAR(tpc_prepare_doc, "tpc_prepare($self)\n--\n\nPREPARE TRANSACTION.");
+PyDoc_STRVAR(tpc_commit_doc, "tpc_commit($self, xid=None, /)\n--\n\n"
                              "Commit what tpc_begin began, or a prepared one.");
-PyDoc_STRVAR(tpc_rollback_doc, "tpc_rollback(xid=None, /)\n--\n\n"
+PyDoc_STRVAR(tpc_rollback_doc, "tpc_rollback($self, xid=None, /)\n--\n\n"
                                "Roll back what tpc_begin began, or a prepared one.");
-PyDoc_STRVAR(tpc_recover_doc, "tpc_recover()\n--\n\nThe prepared transactions.");
-PyDoc_STRVAR(xid_doc, "xid(format_id, gtrid, bqual)\n--\n\n"
+PyDoc_STRVAR(tpc_recover_doc, "tpc_recover($self)\n--\n\nThe prepared transactions.");
+PyDoc_STRVAR(xid_doc, "xid($self, format_id, gtrid, bqual, /)\n--\n\n"
                       "An identifier for tpc_begin.");
 
 #define KEYWORDS(f) ((PyCFunction)(void (*)(void))(f))
@@ -578,7 +575,7 @@ static PyMemberDef conn_members[] = {
 };
 
 static PyType_Slot conn_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t) "A session on the server; PEP 249's Connection."},
+    {Py_tp_doc, (void *)(uintptr_t)"A session on the server; PEP 249's Connection."},
     {Py_tp_dealloc, (void *)conn_dealloc},
     {Py_tp_finalize, (void *)conn_finalize},
     {Py_tp_traverse, (void *)conn_traverse},

@@ -13,6 +13,10 @@
 
 #include "imig_pq.h"
 
+/* Keyword names for PyArg_ParseTupleAndKeywords, whose prototype before 3.13 has no
+ * const. */
+#define IMIGPY_NAMES(names) ((char **)(uintptr_t)(names))
+
 /* ---- Results (pq_result.c) ---- */
 
 /* A PGresult that several may hold: a json_loads called for one of its rows may run
@@ -46,9 +50,8 @@ IMIG_NODISCARD PyObject *imigpy_result_description(const imigpy_result *r,
 enum { IMIGPY_UNSET = -1 }; /* of read_only and deferrable: the server's default */
 
 typedef struct imigpy_conn {
-    PyObject_HEAD
-    pq_state *state;  /* of the module that the type holds */
-    imig_pq_conn *pq; /* NULL: closed */
+    PyObject_HEAD pq_state *state; /* of the module that the type holds */
+    imig_pq_conn *pq;              /* NULL: closed */
     imigpy_codec codec;
     PyObject *json_loads;
     PyObject *notices;   /* list of str; the newest 50 */
@@ -59,9 +62,9 @@ typedef struct imigpy_conn {
     PyObject *weakrefs;
     int read_only, deferrable; /* 0, 1 or IMIGPY_UNSET */
     bool autocommit;
-    bool begun;    /* we sent BEGIN and not yet COMMIT or ROLLBACK */
-    bool prepared; /* tpc_prepare was called */
-    bool busy;     /* a call is under way */
+    bool begun;        /* we sent BEGIN and not yet COMMIT or ROLLBACK */
+    bool prepared;     /* tpc_prepare was called */
+    bool busy;         /* a call is under way */
     bool close_wanted; /* close() was called meanwhile */
     bool lost;         /* closed because the connection broke */
 } imigpy_conn;
@@ -157,8 +160,7 @@ IMIG_NODISCARD PyObject *imigpy_text(const imigpy_codec *codec, const char *text
 /* ---- Cursors (pq_cursor*.c) ---- */
 
 typedef struct imigpy_cursor {
-    PyObject_HEAD
-    imigpy_conn *conn;
+    PyObject_HEAD imigpy_conn *conn;
     imigpy_result *result; /* NULL: no rows to fetch */
     PyObject *description; /* made when asked for; Py_None: there is none */
     PyObject *status;      /* command tag, str or NULL */

@@ -1,4 +1,5 @@
-/* pq_conn_attr.c - attributes of a connection, and what the server reports of itself. */
+/* pq_conn_attr.c - attributes of a connection, and what the server reports of itself.
+ */
 #include "pq_conn.h"
 
 /* ---- Encodings ---- */
@@ -8,33 +9,60 @@
 static const struct {
     const char *server, *python;
 } ENCODINGS[] = {
-    {"ABC", "cp1258"},          {"ALT", "cp866"},
-    {"BIG5", "big5"},           {"EUCCN", "euccn"},
-    {"EUCJIS2004", "euc_jis_2004"}, {"EUCJP", "euc_jp"},
-    {"EUCKR", "euc_kr"},        {"GB18030", "gb18030"},
-    {"GBK", "gbk"},             {"ISO88591", "iso8859_1"},
-    {"ISO885913", "iso8859_13"}, {"ISO885914", "iso8859_14"},
-    {"ISO885915", "iso8859_15"}, {"ISO88592", "iso8859_2"},
-    {"ISO88593", "iso8859_3"},  {"ISO88595", "iso8859_5"},
-    {"ISO88596", "iso8859_6"},  {"ISO88597", "iso8859_7"},
-    {"ISO88598", "iso8859_8"},  {"ISO88599", "iso8859_9"},
-    {"JOHAB", "johab"},         {"KOI8", "koi8_r"},
-    {"KOI8R", "koi8_r"},        {"KOI8U", "koi8_u"},
-    {"LATIN1", "iso8859_1"},    {"LATIN10", "iso8859_16"},
-    {"LATIN2", "iso8859_2"},    {"LATIN3", "iso8859_3"},
-    {"LATIN4", "iso8859_4"},    {"LATIN5", "iso8859_9"},
-    {"LATIN6", "iso8859_10"},   {"LATIN7", "iso8859_13"},
-    {"LATIN8", "iso8859_14"},   {"LATIN9", "iso8859_15"},
-    {"MSKANJI", "cp932"},       {"SHIFTJIS", "cp932"},
-    {"SHIFTJIS2004", "shift_jis_2004"}, {"SJIS", "cp932"},
-    {"TCVN", "cp1258"},         {"UHC", "cp949"},
-    {"VSCII", "cp1258"},        {"WIN", "cp1251"},
-    {"WIN1250", "cp1250"},      {"WIN1251", "cp1251"},
-    {"WIN1252", "cp1252"},      {"WIN1253", "cp1253"},
-    {"WIN1254", "cp1254"},      {"WIN1255", "cp1255"},
-    {"WIN1256", "cp1256"},      {"WIN1257", "cp1257"},
-    {"WIN1258", "cp1258"},      {"WIN866", "cp866"},
-    {"WIN874", "cp874"},        {"WIN949", "cp949"},
+    {"ABC", "cp1258"},
+    {"ALT", "cp866"},
+    {"BIG5", "big5"},
+    {"EUCCN", "euccn"},
+    {"EUCJIS2004", "euc_jis_2004"},
+    {"EUCJP", "euc_jp"},
+    {"EUCKR", "euc_kr"},
+    {"GB18030", "gb18030"},
+    {"GBK", "gbk"},
+    {"ISO88591", "iso8859_1"},
+    {"ISO885913", "iso8859_13"},
+    {"ISO885914", "iso8859_14"},
+    {"ISO885915", "iso8859_15"},
+    {"ISO88592", "iso8859_2"},
+    {"ISO88593", "iso8859_3"},
+    {"ISO88595", "iso8859_5"},
+    {"ISO88596", "iso8859_6"},
+    {"ISO88597", "iso8859_7"},
+    {"ISO88598", "iso8859_8"},
+    {"ISO88599", "iso8859_9"},
+    {"JOHAB", "johab"},
+    {"KOI8", "koi8_r"},
+    {"KOI8R", "koi8_r"},
+    {"KOI8U", "koi8_u"},
+    {"LATIN1", "iso8859_1"},
+    {"LATIN10", "iso8859_16"},
+    {"LATIN2", "iso8859_2"},
+    {"LATIN3", "iso8859_3"},
+    {"LATIN4", "iso8859_4"},
+    {"LATIN5", "iso8859_9"},
+    {"LATIN6", "iso8859_10"},
+    {"LATIN7", "iso8859_13"},
+    {"LATIN8", "iso8859_14"},
+    {"LATIN9", "iso8859_15"},
+    {"MSKANJI", "cp932"},
+    {"SHIFTJIS", "cp932"},
+    {"SHIFTJIS2004", "shift_jis_2004"},
+    {"SJIS", "cp932"},
+    {"TCVN", "cp1258"},
+    {"UHC", "cp949"},
+    {"VSCII", "cp1258"},
+    {"WIN", "cp1251"},
+    {"WIN1250", "cp1250"},
+    {"WIN1251", "cp1251"},
+    {"WIN1252", "cp1252"},
+    {"WIN1253", "cp1253"},
+    {"WIN1254", "cp1254"},
+    {"WIN1255", "cp1255"},
+    {"WIN1256", "cp1256"},
+    {"WIN1257", "cp1257"},
+    {"WIN1258", "cp1258"},
+    {"WIN866", "cp866"},
+    {"WIN874", "cp874"},
+    {"WIN949", "cp949"},
 };
 
 enum { ENCODING_NAME = 24 };
@@ -222,8 +250,7 @@ static PyObject *
 get_list(PyObject *conn, void *closure)
 {
     const imigpy_conn *self = (imigpy_conn *)conn;
-    PyObject *list =
-        strcmp(closure, "notices") == 0 ? self->notices : self->notifies;
+    PyObject *list = strcmp(closure, "notices") == 0 ? self->notices : self->notifies;
     return Py_NewRef(list != NULL ? list : Py_None);
 }
 
@@ -273,7 +300,10 @@ get_error(PyObject *conn, void *closure)
 
 #define ERROR(name)                                                                    \
     {                                                                                  \
-        #name, get_error, NULL, NULL, (char[]){#name}                                  \
+        #name, get_error, NULL, NULL, (char[])                                         \
+        {                                                                              \
+            #name                                                                      \
+        }                                                                              \
     }
 
 PyGetSetDef imigpy_conn_getset[] = {

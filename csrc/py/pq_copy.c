@@ -195,14 +195,14 @@ run(copy_job *job)
 PyObject *
 imigpy_cursor_copy_expert(PyObject *cursor, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {(char[]){"sql"}, (char[]){"file"}, (char[]){"size"}, NULL};
+    static const char *const names[] = {"sql", "file", "size", NULL};
     imigpy_cursor *self = (imigpy_cursor *)cursor;
     imig_buf sql = IMIG_BUF_INIT;
     copy_job job = {.conn = self->conn, .cursor = cursor, .sql = &sql, .size = 65536};
     PyObject *text;
     PGresult *pg = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|n:copy_expert", names, &text,
-                                     &job.file, &job.size))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|n:copy_expert",
+                                     IMIGPY_NAMES(names), &text, &job.file, &job.size))
         return NULL;
     if (imigpy_cursor_check(self) < 0)
         return NULL;

@@ -20,8 +20,7 @@ imigpy_cursor_new(imigpy_conn *conn, PyObject *name, int scrollable, bool withho
         return (PyObject *)self;
     self->name = Py_NewRef(name);
     PyObject *doubled = PyObject_CallMethod(name, "replace", "ss", "\"", "\"\"");
-    PyObject *quoted =
-        doubled != NULL ? PyUnicode_FromFormat("\"%U\"", doubled) : NULL;
+    PyObject *quoted = doubled != NULL ? PyUnicode_FromFormat("\"%U\"", doubled) : NULL;
     self->quoted = quoted;
     Py_XDECREF(doubled);
     if (quoted == NULL)
@@ -101,8 +100,8 @@ close_declared(imigpy_cursor *self)
     if (!self->declared || conn->pq == NULL || !imig_pq_is_ours(conn->pq))
         return 0;
     int status = PQtransactionStatus(imig_pq_raw(conn->pq));
-    bool gone = status == PQTRANS_INERROR ||
-                (status == PQTRANS_IDLE && !self->withhold);
+    bool gone =
+        status == PQTRANS_INERROR || (status == PQTRANS_IDLE && !self->withhold);
     self->declared = false;
     if (gone)
         return 0;
@@ -173,7 +172,7 @@ cursor_repr(PyObject *cursor)
     const char *closed = self->closed ? " closed" : "";
     if (self->name != NULL)
         return PyUnicode_FromFormat("<Cursor %R%s>", self->name, closed);
-    return PyUnicode_FromFormat("<Cursor%s at %p>", closed, (void *)self);
+    return PyUnicode_FromFormat("<Cursor%s at %p>", closed, (void *)cursor);
 }
 
 /* ---- Attributes ---- */
@@ -198,7 +197,7 @@ get_description(PyObject *cursor, void *Py_UNUSED(closure))
 static PyObject *
 get_object(PyObject *cursor, void *closure)
 {
-    const imigpy_cursor *self = (imigpy_cursor *)cursor;
+    imigpy_cursor *self = (imigpy_cursor *)cursor;
     PyObject *object = strcmp(closure, "name") == 0     ? self->name
                        : strcmp(closure, "query") == 0  ? self->query
                        : strcmp(closure, "status") == 0 ? self->status
@@ -255,25 +254,25 @@ static PyMemberDef cursor_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-PyDoc_STRVAR(execute_doc, "execute(sql, params=None)\n--\n\n"
+PyDoc_STRVAR(execute_doc, "execute($self, sql, params=None)\n--\n\n"
                           "Run a statement, with %s or %(name)s as placeholders.");
-PyDoc_STRVAR(executemany_doc, "executemany(sql, seq_of_params)\n--\n\n"
+PyDoc_STRVAR(executemany_doc, "executemany($self, sql, seq_of_params)\n--\n\n"
                               "Run a statement for each of several parameters.");
-PyDoc_STRVAR(mogrify_doc, "mogrify(sql, params=None)\n--\n\n"
+PyDoc_STRVAR(mogrify_doc, "mogrify($self, sql, params=None)\n--\n\n"
                           "What execute() would send, bytes.");
-PyDoc_STRVAR(callproc_doc, "callproc(name, params=())\n--\n\n"
+PyDoc_STRVAR(callproc_doc, "callproc($self, name, params=())\n--\n\n"
                            "SELECT * FROM name(params).");
-PyDoc_STRVAR(fetchone_doc, "fetchone()\n--\n\nThe next row, or None.");
-PyDoc_STRVAR(fetchmany_doc, "fetchmany(size=None)\n--\n\nThe next rows.");
-PyDoc_STRVAR(fetchall_doc, "fetchall()\n--\n\nThe rows that are left.");
-PyDoc_STRVAR(scroll_doc, "scroll(value, mode='relative')\n--\n\n"
+PyDoc_STRVAR(fetchone_doc, "fetchone($self)\n--\n\nThe next row, or None.");
+PyDoc_STRVAR(fetchmany_doc, "fetchmany($self, size=None)\n--\n\nThe next rows.");
+PyDoc_STRVAR(fetchall_doc, "fetchall($self)\n--\n\nThe rows that are left.");
+PyDoc_STRVAR(scroll_doc, "scroll($self, value, mode='relative')\n--\n\n"
                          "Move to another row.");
 PyDoc_STRVAR(copy_expert_doc,
-             "copy_expert(sql, file, size=65536)\n--\n\n"
+             "copy_expert($self, sql, file, size=65536)\n--\n\n"
              "COPY ... FROM STDIN from a file, or ... TO STDOUT to one.");
-PyDoc_STRVAR(cursor_close_doc, "close()\n--\n\nClose the cursor.");
+PyDoc_STRVAR(cursor_close_doc, "close($self)\n--\n\nClose the cursor.");
 PyDoc_STRVAR(nothing_doc, "Does nothing.");
-PyDoc_STRVAR(nextset_doc, "nextset()\n--\n\nNot supported.");
+PyDoc_STRVAR(nextset_doc, "nextset($self)\n--\n\nNot supported.");
 
 #define METHOD(f) ((PyCFunction)(void (*)(void))(f))
 #define BOTH (METH_VARARGS | METH_KEYWORDS)
@@ -298,7 +297,7 @@ static PyMethodDef cursor_methods[] = {
 };
 
 static PyType_Slot cursor_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t) "Runs statements; PEP 249's Cursor."},
+    {Py_tp_doc, (void *)(uintptr_t)"Runs statements; PEP 249's Cursor."},
     {Py_tp_dealloc, (void *)cursor_dealloc},
     {Py_tp_traverse, (void *)cursor_traverse},
     {Py_tp_clear, (void *)cursor_clear},

@@ -146,9 +146,10 @@ execute_sql(imigpy_cursor *self, PyObject *sql, PyObject *params)
 PyObject *
 imigpy_cursor_execute(PyObject *cursor, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {(char[]){"sql"}, (char[]){"params"}, NULL};
+    static const char *const names[] = {"sql", "params", NULL};
     PyObject *sql, *params = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:execute", names, &sql, &params))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:execute", IMIGPY_NAMES(names),
+                                     &sql, &params))
         return NULL;
     if (execute_sql((imigpy_cursor *)cursor, sql, params) < 0)
         return NULL;
@@ -158,11 +159,12 @@ imigpy_cursor_execute(PyObject *cursor, PyObject *args, PyObject *kwargs)
 PyObject *
 imigpy_cursor_executemany(PyObject *cursor, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {(char[]){"sql"}, (char[]){"seq_of_params"}, NULL};
+    static const char *const names[] = {"sql", "seq_of_params", NULL};
     imigpy_cursor *self = (imigpy_cursor *)cursor;
     PyObject *sql, *all, *params;
     Py_ssize_t total = -1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:executemany", names, &sql, &all))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:executemany",
+                                     IMIGPY_NAMES(names), &sql, &all))
         return NULL;
     if (imigpy_cursor_check(self) < 0 || check_named(self, "executemany") < 0)
         return NULL;
@@ -192,11 +194,12 @@ imigpy_cursor_executemany(PyObject *cursor, PyObject *args, PyObject *kwargs)
 PyObject *
 imigpy_cursor_mogrify(PyObject *cursor, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {(char[]){"sql"}, (char[]){"params"}, NULL};
+    static const char *const names[] = {"sql", "params", NULL};
     imigpy_cursor *self = (imigpy_cursor *)cursor;
     imig_buf text = IMIG_BUF_INIT;
     PyObject *sql, *params = Py_None, *merged = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:mogrify", names, &sql, &params))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:mogrify", IMIGPY_NAMES(names),
+                                     &sql, &params))
         return NULL;
     if (imigpy_cursor_check(self) < 0)
         return NULL;
@@ -213,8 +216,9 @@ call_text(PyObject *name, Py_ssize_t count)
     PyObject *marks = PyUnicode_FromString("");
     for (Py_ssize_t i = 0; marks != NULL && i < count; i++)
         Py_SETREF(marks, PyUnicode_FromFormat(i == 0 ? "%U%%s" : "%U,%%s", marks));
-    PyObject *text =
-        marks != NULL ? PyUnicode_FromFormat("SELECT * FROM %U(%U)", name, marks) : NULL;
+    PyObject *text = marks != NULL
+                         ? PyUnicode_FromFormat("SELECT * FROM %U(%U)", name, marks)
+                         : NULL;
     Py_XDECREF(marks);
     return text;
 }
@@ -222,11 +226,11 @@ call_text(PyObject *name, Py_ssize_t count)
 PyObject *
 imigpy_cursor_callproc(PyObject *cursor, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {(char[]){"name"}, (char[]){"params"}, NULL};
+    static const char *const names[] = {"name", "params", NULL};
     imigpy_cursor *self = (imigpy_cursor *)cursor;
     PyObject *name, *params = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U|O:callproc", names, &name,
-                                     &params))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U|O:callproc", IMIGPY_NAMES(names),
+                                     &name, &params))
         return NULL;
     if (imigpy_cursor_check(self) < 0 || check_named(self, "callproc") < 0)
         return NULL;

@@ -139,8 +139,7 @@ fetch(imigpy_cursor *self, Py_ssize_t count)
     while (rows != NULL && self->declared && !self->exhausted &&
            (count < 0 || PyList_GET_SIZE(rows) < count)) {
         Py_ssize_t missing = count < 0 ? -1 : count - PyList_GET_SIZE(rows);
-        PyObject *more =
-            provide(self, missing) == 0 ? take_rows(self, missing) : NULL;
+        PyObject *more = provide(self, missing) == 0 ? take_rows(self, missing) : NULL;
         Py_ssize_t end = PyList_GET_SIZE(rows);
         if (more == NULL || PyList_SetSlice(rows, end, end, more) < 0)
             Py_CLEAR(rows);
@@ -152,10 +151,11 @@ fetch(imigpy_cursor *self, Py_ssize_t count)
 PyObject *
 imigpy_cursor_fetchmany(PyObject *cursor, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {(char[]){"size"}, NULL};
+    static const char *const names[] = {"size", NULL};
     imigpy_cursor *self = (imigpy_cursor *)cursor;
     PyObject *size = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:fetchmany", names, &size))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:fetchmany", IMIGPY_NAMES(names),
+                                     &size))
         return NULL;
     Py_ssize_t count = self->arraysize;
     if (size != Py_None) {
@@ -201,11 +201,12 @@ move(imigpy_cursor *self, Py_ssize_t value, bool absolute)
 PyObject *
 imigpy_cursor_scroll(PyObject *cursor, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {(char[]){"value"}, (char[]){"mode"}, NULL};
+    static const char *const names[] = {"value", "mode", NULL};
     imigpy_cursor *self = (imigpy_cursor *)cursor;
     const char *mode = "relative";
     Py_ssize_t value;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "n|s:scroll", names, &value, &mode))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "n|s:scroll", IMIGPY_NAMES(names),
+                                     &value, &mode))
         return NULL;
     bool absolute = strcmp(mode, "absolute") == 0;
     if (!absolute && strcmp(mode, "relative") != 0)

@@ -2,8 +2,7 @@
 #include "pq_conn.h"
 
 typedef struct info_object {
-    PyObject_HEAD
-    imigpy_conn *conn;
+    PyObject_HEAD imigpy_conn *conn;
 } info_object;
 
 PyObject *
@@ -102,7 +101,7 @@ get_ssl(PyObject *info, void *Py_UNUSED(closure))
     return PyBool_FromLong(PQsslInUse(imig_pq_raw(conn->pq)));
 }
 
-PyDoc_STRVAR(parameter_status_doc, "parameter_status(name, /)\n--\n\n"
+PyDoc_STRVAR(parameter_status_doc, "parameter_status($self, name, /)\n--\n\n"
                                    "A setting that the server reports, or None.");
 
 static PyObject *
@@ -125,11 +124,17 @@ static PyMethodDef info_methods[] = {
 
 #define TEXT(name, doc)                                                                \
     {                                                                                  \
-        #name, get_text, NULL, doc, (char[]){#name}                                    \
+        #name, get_text, NULL, doc, (char[])                                           \
+        {                                                                              \
+            #name                                                                      \
+        }                                                                              \
     }
 #define NUMBER(name, doc)                                                              \
     {                                                                                  \
-        #name, get_number, NULL, doc, (char[]){#name}                                  \
+        #name, get_number, NULL, doc, (char[])                                         \
+        {                                                                              \
+            #name                                                                      \
+        }                                                                              \
     }
 
 static PyGetSetDef info_getset[] = {
@@ -149,7 +154,7 @@ static PyGetSetDef info_getset[] = {
 };
 
 static PyType_Slot info_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t) "What is known of session and server."},
+    {Py_tp_doc, (void *)(uintptr_t)"What is known of session and server."},
     {Py_tp_dealloc, (void *)info_dealloc},
     {Py_tp_traverse, (void *)info_traverse},
     {Py_tp_clear, (void *)info_clear},

@@ -25,9 +25,8 @@ options_dict(const PQconninfoOption *options, bool all)
     for (; dict != NULL && options->keyword != NULL; options++) {
         if (options->val == NULL && !all)
             continue;
-        PyObject *value = options->val != NULL
-                              ? PyUnicode_DecodeFSDefault(options->val)
-                              : Py_NewRef(Py_None);
+        PyObject *value = options->val != NULL ? PyUnicode_DecodeFSDefault(options->val)
+                                               : Py_NewRef(Py_None);
         if (value == NULL || PyDict_SetItemString(dict, options->keyword, value) < 0)
             Py_CLEAR(dict);
         Py_XDECREF(value);

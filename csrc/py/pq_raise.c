@@ -100,12 +100,12 @@ imigpy_raise_result(imigpy_conn *self, PyObject *cursor, const PGresult *pg,
     PyObject *diag = read_fields(&self->codec, pg);
     PyObject *kwargs =
         diag != NULL ? error_kwargs(&self->codec, sqlstate, diag, sql) : NULL;
-    PyObject *message =
-        kwargs != NULL ? imigpy_text(&self->codec, text.ptr, (Py_ssize_t)text.len) : NULL;
-    PyObject *class =
-        message != NULL
-            ? PyObject_CallFunction(self->state->class_for, "z", sqlstate)
-            : NULL;
+    PyObject *message = kwargs != NULL
+                            ? imigpy_text(&self->codec, text.ptr, (Py_ssize_t)text.len)
+                            : NULL;
+    PyObject *class = message != NULL
+                          ? PyObject_CallFunction(self->state->class_for, "z", sqlstate)
+                          : NULL;
     if (class != NULL)
         set_error(class, message, kwargs, cursor);
     Py_XDECREF(class);
@@ -122,8 +122,9 @@ raise_operational(imigpy_conn *self, PyObject *cursor, const char *text,
     PyObject *class = PyObject_GetAttrString(self->state->errors, "OperationalError");
     PyObject *kwargs =
         class != NULL ? error_kwargs(&self->codec, sqlstate, NULL, sql) : NULL;
-    PyObject *message =
-        kwargs != NULL ? imigpy_text(&self->codec, text, (Py_ssize_t)strlen(text)) : NULL;
+    PyObject *message = kwargs != NULL
+                            ? imigpy_text(&self->codec, text, (Py_ssize_t)strlen(text))
+                            : NULL;
     if (message != NULL)
         set_error(class, message, kwargs, cursor);
     Py_XDECREF(message);

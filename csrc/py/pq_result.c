@@ -7,8 +7,7 @@ imigpy_result *
 imigpy_result_new(PGresult *pg)
 {
     int columns = PQnfields(pg);
-    imigpy_result *r =
-        imig_alloc(sizeof *r + (size_t)columns * sizeof(unsigned int));
+    imigpy_result *r = imig_alloc(sizeof *r + (size_t)columns * sizeof(unsigned int));
     if (r == NULL) {
         PQclear(pg);
         PyErr_NoMemory();

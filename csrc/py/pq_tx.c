@@ -184,8 +184,8 @@ end_own(imigpy_conn *self, const char *plain, const char *prepared)
                                  "no transaction of tpc_begin(), and no identifier");
         return -1;
     }
-    int outcome = self->prepared ? run_with_xid(self, prepared, self->xid)
-                                 : end(self, plain);
+    int outcome =
+        self->prepared ? run_with_xid(self, prepared, self->xid) : end(self, plain);
     /* What stays prepared can be ended by its identifier. */
     Py_CLEAR(self->xid);
     self->prepared = self->begun = false;
@@ -212,9 +212,8 @@ tpc_end(PyObject *conn, PyObject *const *args, Py_ssize_t count, const char *pla
         return PyErr_Format(PyExc_TypeError, "at most one identifier, not %zd", count);
     if (imigpy_conn_enter(self) < 0)
         return NULL;
-    int outcome = count == 0 || args[0] == Py_None
-                      ? end_own(self, plain, prepared)
-                      : end_other(self, prepared, args[0]);
+    int outcome = count == 0 || args[0] == Py_None ? end_own(self, plain, prepared)
+                                                   : end_other(self, prepared, args[0]);
     imigpy_conn_leave(self);
     if (outcome < 0)
         return NULL;
@@ -247,7 +246,7 @@ recovered(imigpy_conn *self, PGresult *pg)
     PyObject *rows = imigpy_result_rows(result, 0, result->rows, &self->codec);
     imigpy_result_release(result);
     for (Py_ssize_t i = 0; rows != NULL && i < PyList_GET_SIZE(rows); i++) {
-        PyObject *xid = PyObject_CallMethod(self->state->Xid, "of_row", "O",
+        PyObject *xid = PyObject_CallMethod(self->state->Xid, "of_row", "(O)",
                                             PyList_GET_ITEM(rows, i));
         if (xid == NULL || PyList_SetItem(rows, i, xid) < 0)
             Py_CLEAR(rows);

@@ -35,21 +35,25 @@ from ..errors import (
 from .ranges import Multirange, Range
 from .records import Notify, Xid
 
-_pq: Any = require("_pq")
+# Says why where it cannot be loaded.
+require("_pq")
+
+from .. import _pq  # noqa: E402
+from .._pq import Column, Connection, ConnectionInfo, Cursor  # noqa: E402
 
 apilevel: Final = "2.0"
 threadsafety: Final = 1
 paramstyle: Final = "pyformat"
 
-try:
-    __version__: Final = version("ibutsu-migrate")
-except PackageNotFoundError:
-    __version__ = "0.0.0"
 
-Connection = _pq.Connection
-Cursor = _pq.Cursor
-Column = _pq.Column
-ConnectionInfo = _pq.ConnectionInfo
+def _own_version() -> str:
+    try:
+        return version("ibutsu-migrate")
+    except PackageNotFoundError:  # a copy of the folder, not an installation
+        return "0.0.0"
+
+
+__version__: Final = _own_version()
 
 __all__ = [
     "BINARY",
@@ -143,7 +147,7 @@ _URI: Final = ("postgresql://", "postgres://")
 
 def _options(dsn: str, given: dict[str, Any]) -> dict[str, str]:
     """Libpq's options from a connection string and keywords; keywords win."""
-    options: dict[str, str] = _pq.parse_conninfo(dsn) if dsn else {}
+    options = _pq.parse_conninfo(dsn) if dsn else {}
     named = {name: value for name, value in given.items() if value is not None}
     if "database" in named:
         named.setdefault("dbname", named.pop("database"))
@@ -193,7 +197,7 @@ def connect(
     json_loads: Callable[[str], Any] | None = None,
     infinity: str = "error",
     **options: Any,
-) -> Any:
+) -> Connection:
     """Connect to a server.
 
     Args:
