@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .conftest import Shop
-
     from ibutsu_migrate.testing import Database
+
+    from .conftest import Shop
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "alembic"
 # The oldest that has plugins, then one for each form in which it loaded them.

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,8 @@ from setuptools import Extension
 import ibutsu_migrate
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILT = sorted(Path(ibutsu_migrate.__file__).parent.glob("*.so"))
+SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
+BUILT = sorted(Path(ibutsu_migrate.__file__).parent.glob(f"*{SUFFIX}"))
 SKIPPED = {".git", ".venv", ".cache", "build", "dist", "__pycache__"}
 
 
