@@ -90,7 +90,8 @@ def make_environment(interpreter: Interpreter, folder: Path) -> Path:
         subprocess.run([*make, str(folder / "venv")], check=True)
     environment = {**os.environ, "IBUTSU_MIGRATE_WERROR": "1"}
     if interpreter.include is not None:
-        environment["CFLAGS"] = f"-I{interpreter.include}"
+        # After the host's own: that folder has another C library's headers too.
+        environment["CFLAGS"] = f"-idirafter {interpreter.include}"
     pip = [str(python), "-m", "pip", "install", "-q"]
     subprocess.run([*pip, "setuptools>=77"], check=True)
     subprocess.run(
