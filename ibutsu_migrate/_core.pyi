@@ -2,7 +2,7 @@
 
 from collections.abc import Buffer
 from os import PathLike
-from typing import Final, Literal, final
+from typing import Final, Literal, TypedDict, final, type_check_only
 
 @final
 class NotStatic:
@@ -35,6 +35,39 @@ def scan_file(
 
 def scan_source(data: Buffer, /) -> dict[str, object] | NotStatic:
     """As ``scan_file``, for a file's bytes."""
+
+@type_check_only
+class _SqlFacts(TypedDict):
+    """The meaning of each is in ``csrc/core/imig_sql.h``; offsets are in bytes."""
+
+    statements: int
+    unsure: bool
+    returns_rows: bool
+    transaction_control: bool
+    own_transaction: bool
+    changes_text_settings: bool
+    deferrable: bool
+    verb: str
+    main_verb: str
+    object: str
+    concurrently: bool
+    verb_offset: int
+    name_offset: int
+    name_len: int
+
+def sql_facts(
+    sql: str | Buffer, /, standard_conforming_strings: bool = True
+) -> _SqlFacts:
+    """What a driver must know about a SQL text before it sends it.
+
+    Nothing is executed. When unsure the answer is the one that costs time and not
+    correctness: more than one statement, may return rows, not deferrable.
+
+    Args:
+        sql: One statement or a script; str, or bytes of an encoding whose multibyte
+            characters have no ASCII bytes.
+        standard_conforming_strings: The session's setting.
+    """
 
 def counters() -> dict[str, int]:
     """What this module has done since it was loaded, by name."""

@@ -2,6 +2,7 @@
  *
  * Multi-phase initialisation, heap types, all state in core_state. */
 #include "core_scan.h"
+#include "core_sql.h"
 #include "core_state.h"
 
 PyDoc_STRVAR(counters_doc, "counters()\n--\n\n"
@@ -24,7 +25,9 @@ static PyMethodDef core_methods[] = {
 static int
 core_exec(PyObject *module)
 {
-    return imigpy_scan_setup(module);
+    if (imigpy_scan_setup(module) < 0)
+        return -1;
+    return imigpy_sql_setup(module);
 }
 
 static int
