@@ -1,8 +1,8 @@
 """Revision files and revision graph in C (``csrc/core``, bound by ``csrc/py``)."""
 
-from collections.abc import Buffer
+from collections.abc import Buffer, Callable
 from os import PathLike
-from typing import Final, Literal, TypedDict, final, type_check_only
+from typing import Any, Final, Literal, TypedDict, final, type_check_only
 
 @final
 class NotStatic:
@@ -68,6 +68,145 @@ def sql_facts(
             characters have no ASCII bytes.
         standard_conforming_strings: The session's setting.
     """
+
+@final
+class Graph:
+    """Revisions and how they follow one another.
+
+    Nodes are ints, in the order in which they were added. Fill it, finish it, ask it.
+
+    Args:
+        label_set: Makes the set of a revision's labels from a tuple of two or more.
+        child_set: Makes the frozenset of a revision's children from such a tuple.
+    """
+
+    def __new__(
+        cls,
+        label_set: Callable[[tuple[str, ...]], set[str]],
+        child_set: Callable[[tuple[str, ...]], frozenset[str]],
+        /,
+    ) -> Graph: ...
+    def __len__(self) -> int: ...
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Ids by node, once finished."""
+
+    def scan(self, paths: list[str], without_doc: bool, /) -> list[int]:
+        """Read revision files and add a node for each. The GIL is released.
+
+        Returns:
+            Nodes whose file must be imported: not static, not readable, or not a
+            revision that a graph can hold. ``put()`` gives them their names.
+        """
+
+    def put(
+        self,
+        node: int,
+        id: tuple[str, ...],
+        down: tuple[str, ...],
+        depend: tuple[str, ...],
+        labels: tuple[str, ...],
+        /,
+    ) -> bool:
+        """Give a node its names; add it when it is one more than there are.
+
+        Args:
+            node: Its number.
+            id: The revision id in a tuple of one.
+            down: ``down_revision``, as the three others as declared.
+            depend: ``depends_on``.
+            labels: ``branch_labels``.
+
+        Returns:
+            False for a revision that no graph can hold; nothing was changed.
+        """
+
+    def finish(self) -> tuple[str, int, str] | None:
+        """Resolve all names and make the edges.
+
+        Returns:
+            None, or what is wrong: ``"duplicate"``, ``"missing"`` or ``"cycle"``, a
+            node, and a sentence.
+        """
+
+    def fields(self, node: int, /) -> dict[str, Any]:
+        """What a Revision object of that node holds, by attribute."""
+
+    def declared(
+        self, node: int, /
+    ) -> tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """Id, down_revision, depends_on and branch_labels as declared."""
+
+    def labels(self) -> list[str]:
+        """All branch labels, in the order of the nodes."""
+
+    def doc(self, node: int, /) -> str | None:
+        """The docstring of the node's file."""
+
+    def find(self, id: str, /) -> int:
+        """The node with that id or label, or -1."""
+
+    def starting_with(self, prefix: str, /) -> list[str]:
+        """Ids, then labels, of four characters or more that start so."""
+
+    def ends(self, real: bool, /) -> list[int]:
+        """Nodes that no down_revision names; with ``real`` no depends_on either."""
+
+    def bases(self, real: bool, /) -> list[int]:
+        """Nodes without down_revision; with ``real`` without depends_on too."""
+
+    def walk(
+        self,
+        edges: Literal["needs", "versioned", "next", "all_next"],
+        targets: list[int],
+        check: bool,
+        /,
+    ) -> tuple[list[int], tuple[int, list[int]] | None]:
+        """What can be reached from the targets, in Alembic's order.
+
+        Returns:
+            The nodes; and with ``check`` the first target that met others, with these.
+        """
+
+    def related(self, targets: list[int], dependencies: bool, /) -> bytes:
+        """A byte per node: not 0 above, at and below the targets."""
+
+    def tips(self, targets: list[int], ancestors: bool, /) -> list[int]:
+        """Those of the targets, and of their ancestors, with none of them above."""
+
+    def order(self, nodes: list[int], heads: list[int], /) -> list[int]:
+        """Nodes in Alembic's topological order.
+
+        Raises:
+            AssertionError: The heads do not reach all of them.
+        """
+
+    def upgrade(
+        self,
+        targets: list[int],
+        current: list[int],
+        include: list[int],
+        implicit_base: bool,
+        /,
+    ) -> list[int] | tuple[int, list[int]] | None:
+        """What to upgrade, newest first.
+
+        Returns:
+            Nodes; None when ``current`` is not below ``targets``; or a target and
+            others that it stands above or below.
+
+        Raises:
+            AssertionError: As ``order()``.
+        """
+
+    def downgrade(
+        self, roots: list[int], current: list[int], implicit_base: bool, /
+    ) -> list[int]:
+        """What to downgrade, newest first.
+
+        Raises:
+            AssertionError: As ``order()``.
+        """
 
 def counters() -> dict[str, int]:
     """What this module has done since it was loaded, by name."""

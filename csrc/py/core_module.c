@@ -1,6 +1,7 @@
 /* core_module.c - the extension `ibutsu_migrate._core`: scanner and revision graph.
  *
  * Multi-phase initialisation, heap types, all state in core_state. */
+#include "core_graph.h"
 #include "core_scan.h"
 #include "core_sql.h"
 #include "core_state.h"
@@ -27,7 +28,9 @@ core_exec(PyObject *module)
 {
     if (imigpy_scan_setup(module) < 0)
         return -1;
-    return imigpy_sql_setup(module);
+    if (imigpy_sql_setup(module) < 0)
+        return -1;
+    return imigpy_graph_setup(module);
 }
 
 static int
