@@ -1,8 +1,10 @@
 """Revision files and revision graph in C (``csrc/core``, bound by ``csrc/py``)."""
 
-from collections.abc import Buffer, Callable
+from collections.abc import Callable
 from os import PathLike
 from typing import Any, Final, Literal, TypedDict, final, type_check_only
+
+from typing_extensions import Buffer
 
 @final
 class NotStatic:

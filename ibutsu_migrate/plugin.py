@@ -9,12 +9,28 @@ from types import ModuleType
 
 from ._after_import import after_import
 from .config import Mode, settings_from_environment
+from .errors import ConfigurationError
 
 
 def setup(plugin: object) -> None:
     """Called once while ``alembic`` is imported."""
-    if settings_from_environment(os.environ).mode is not Mode.OFF:
+    if _is_on():
         after_import("alembic.config", _install_troubles)
+        after_import("alembic.script.base", _install_revisions)
+
+
+def _is_on() -> bool:
+    try:
+        return settings_from_environment(os.environ).mode is not Mode.OFF
+    except ConfigurationError:
+        # Importing is no place to fail at: the command says so when it starts.
+        return True
+
+
+def _install_revisions() -> None:
+    from .revisions.install import install
+
+    install()
 
 
 def _install_troubles() -> None:

@@ -1,0 +1,181 @@
+"""A history: the graph in C and the Revision objects that were asked for."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from alembic.script.base import Script
+from alembic.script.revision import Revision
+from alembic.util import not_none, to_tuple
+
+from .._native import require
+from .files import revision_files
+from .script import LazyScript
+from .sets import ChildSet, LabelSet
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
+
+    from .._core import Graph
+
+# What the graph takes for granted about a Revision.
+_RELIED_ON: Final = (
+    "add_nextrev",
+    "is_base",
+    "is_head",
+    "is_merge_point",
+    "_all_down_revisions",
+    "_is_real_base",
+    "_is_real_branch_point",
+    "_is_real_head",
+    "_normalized_down_revisions",
+    "_versioned_down_revisions",
+)
+
+
+class History:
+    """Nodes, and for each the object that stands for it.
+
+    Attributes:
+        graph: In C; its nodes are ints.
+        flaw: None for a history that the graph answers for. Otherwise why not, and
+            Alembic's own code goes on with :meth:`as_declared`.
+    """
+
+    def __init__(self) -> None:
+        self.graph: Graph = require("_core").Graph(LabelSet, ChildSet)
+        self.flaw: str | None = None
+        self._objects: list[Revision | None] = []
+        self._paths: Sequence[str] = ()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of_files(cls, directory: ScriptDirectory) -> History:
+        """Scan the revision files of a script directory.
+
+        A file that the scanner will not answer for is imported as Alembic does it, with
+        whatever that raises.
+
+        Source: ``ScriptDirectory._load_revisions``.
+        """
+        history = cls()
+        paths = revision_files(directory)
+        if directory.sourceless:
+            paths, scanned = [], paths
+            # Which of x.py, x.pyc and __pycache__/x.*.pyc counts is Alembic's to say.
+            scripts = (Script._from_path(directory, path) for path in scanned)
+            return cls.of_objects(each for each in scripts if each is not None)
+        unknown = history.graph.scan(paths, sys.flags.optimize > 1)
+        history._paths = paths
+        history._objects = [None] * len(paths)
+        for node in unknown:
+            script = Script._from_path(directory, paths[node])
+            history._put(node, not_none(script))
+        history._finish()
+        return history
+
+    @classmethod
+    def of_objects(cls, revisions: Iterable[Revision]) -> History:
+        """Take Revision objects that somebody else made."""
+        history = cls()
+        for node, revision in enumerate(revisions):
+            history._objects.append(None)
+            history._put(node, revision)
+        history._finish()
+        return history
+
+    def _put(self, node: int, revision: Revision) -> None:
+        self._objects[node] = revision
+        if self.flaw is None and not (
+            _is_plain(revision)
+            and self.graph.put(
+                node,
+                (revision.revision,),
+                to_tuple(revision.down_revision, default=()),
+                to_tuple(revision.dependencies, default=()),
+                tuple(revision._orig_branch_labels),
+            )
+        ):
+            self.flaw = "a revision that no graph holds"
+
+    def _finish(self) -> None:
+        if self.flaw is not None:
+            return
+        found = self.graph.finish()
+        if found is not None:
+            self.flaw = found[0]
+            return
+        for node, revision in enumerate(self._objects):
+            if revision is not None:
+                self._complete(node, revision)
+
+    def _complete(self, node: int, revision: Revision) -> None:
+        """Give an object that we did not make what it gets from other revisions."""
+        fields = self.graph.fields(node)
+        labels = fields["branch_labels"]
+        if len(labels) > len(revision.branch_labels):
+            revision.branch_labels = labels
+        for name in (
+            "nextrev",
+            "_all_nextrev",
+            "_resolved_dependencies",
+            "_normalized_resolved_dependencies",
+        ):
+            setattr(revision, name, fields[name])
+
+    def at(self, node: int) -> Revision:
+        """The object of a node, made now if it is the first time."""
+        found = self._objects[node]
+        if found is None:
+            with self._lock:
+                found = self._objects[node]
+                if found is None:
+                    path = self._paths[node]
+                    found = LazyScript.from_graph(self.graph, node, path)
+                    self._objects[node] = found
+        return found
+
+    def node_of(self, revision: object) -> int | None:
+        """The node of an object of this history, None for any other object."""
+        if not isinstance(revision, Revision):
+            return None
+        node = self.graph.find(revision.revision)
+        return node if node >= 0 and self._objects[node] is revision else None
+
+    def nodes_of(self, revisions: Iterable[object]) -> list[int] | None:
+        """Nodes of objects, None if one of them is not of this history."""
+        nodes = [self.node_of(revision) for revision in revisions]
+        known = [node for node in nodes if node is not None]
+        return known if len(known) == len(nodes) else None
+
+    def as_declared(self) -> list[Revision]:
+        """All objects without what they get from one another.
+
+        Raises:
+            alembic.script.revision.RevisionError: An id that Alembic refuses.
+        """
+        return [
+            found
+            if found is not None
+            else LazyScript.as_declared(self.graph, node, self._paths[node])
+            for node, found in enumerate(self._objects)
+        ]
+
+
+@cache
+def _is_stock(kind: Any) -> bool:
+    return all(getattr(kind, name) is getattr(Revision, name) for name in _RELIED_ON)
+
+
+def _is_plain(revision: Revision) -> bool:
+    """Whether the object is as its constructor leaves it, of a class that we know."""
+    return (
+        _is_stock(cast(Any, type(revision)))
+        and not revision._all_nextrev
+        and not revision.nextrev
+        and revision.branch_labels == set(revision._orig_branch_labels)
+    )
