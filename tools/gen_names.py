@@ -1,4 +1,4 @@
-"""Write csrc/core/imig_names.c: the character names that a \\N{...} may have.
+r"""Write csrc/core/imig_names.c: the character names that a \N{...} may have.
 
 Names never change once Unicode has them, so the table holds for every Python. It has
 the scripts that people write migrations in; a name that is not there makes a file
@@ -84,6 +84,7 @@ imig_name_lookup(const char *text, size_t len)
 
 
 def entries() -> Iterator[tuple[str, int]]:
+    """Names and code points, in the order of the ranges."""
     for first, last in RANGES:
         for code in range(first, last + 1):
             name = unicodedata.name(chr(code), "")

@@ -17,6 +17,7 @@
 #include "imig_scan_value.h"
 
 #define NESTED_NONE SIZE_MAX
+#define WHOLE_FILE SIZE_MAX
 #define PYTHON_CLEANS_DOC 0x030D0000u
 
 void
@@ -80,6 +81,26 @@ at_op(const imig_scan_state *s, char op)
     return s->token.kind == IMIG_TOKEN_OP && s->token.op == op;
 }
 
+#define USES_TRICK "exec(), globals() or the like is used"
+
+/* Take the token after `globals` and so on. */
+static bool
+step_globals(imig_scan_state *s)
+{
+    static const char wanted[] = {0, '(', ')', '[', 0, '('};
+    if (s->globals == IMIG_SCAN_GLOBALS_INSIDE) {
+        if (at_op(s, ']') && s->lex.depth < s->globals_depth)
+            s->globals = IMIG_SCAN_GLOBALS_ITEM;
+        return true;
+    }
+    if (!at_op(s, wanted[s->globals]))
+        return imig_scan_refuse(s, USES_TRICK);
+    s->globals_depth = s->lex.depth;
+    s->globals =
+        s->globals == IMIG_SCAN_GLOBALS_ITEM ? IMIG_SCAN_GLOBALS_NONE : s->globals + 1;
+    return true;
+}
+
 /* Refuse the ways to a module's names that are no assignment. */
 static bool
 check_word(imig_scan_state *s)
@@ -88,11 +109,18 @@ check_word(imig_scan_state *s)
     case IMIG_WORD_TRICK:
         if (s->after_dot)
             return true;
-        return imig_scan_refuse(s, "exec(), globals() or the like is used");
-    case IMIG_WORD_GETATTR:
-        if (s->after_dot || s->in_function)
+        return imig_scan_refuse(s, USES_TRICK);
+    case IMIG_WORD_LOCALS:
+        if (s->after_dot || s->in_body)
             return true;
-        return imig_scan_refuse(s, "getattr() is used at module level");
+        return imig_scan_refuse(s, USES_TRICK);
+    case IMIG_WORD_GLOBALS:
+        if (s->after_dot)
+            return true;
+        if (s->globals != IMIG_SCAN_GLOBALS_NONE)
+            return imig_scan_refuse(s, USES_TRICK);
+        s->globals = IMIG_SCAN_GLOBALS_NAME;
+        return true;
     case IMIG_WORD_TRICK_ATTR:
         return imig_scan_refuse(s, "the interpreter's internals are used");
     case IMIG_WORD_SYS:
@@ -128,6 +156,8 @@ imig_scan_advance(imig_scan_state *s)
     s->before = s->token.kind == IMIG_TOKEN_NAME ? s->word : IMIG_WORD_PLAIN;
     imig_lex_next(&s->token, &s->lex);
     s->word = IMIG_WORD_PLAIN;
+    if (s->globals != IMIG_SCAN_GLOBALS_NONE && !step_globals(s))
+        return false;
     switch (s->token.kind) {
     case IMIG_TOKEN_NAME:
         return note_name(s);
@@ -193,17 +223,22 @@ pass_global(imig_scan_state *s)
     return true;
 }
 
-/* The rest of a logical line in a function or class. */
+/* The rest of a logical line in a function or class.  An attribute with one of the
+ * names may be the module's own, which the file may have imported. */
 static bool
 pass_nested(imig_scan_state *s)
 {
-    s->in_function = s->nested_function;
+    bool attribute = false;
+    s->in_body = true;
     while (!at_line_end(s)) {
-        bool going =
-            s->word == IMIG_WORD_GLOBAL ? pass_global(s) : imig_scan_advance(s);
-        if (!going)
+        bool global = s->word == IMIG_WORD_GLOBAL;
+        if (attribute && (at_op(s, '=') || at_op(s, IMIG_OP_UPDATE)))
+            return imig_scan_refuse(s, "an attribute with the name is assigned");
+        attribute = s->after_dot && imig_word_guarded(s->word);
+        if (!(global ? pass_global(s) : imig_scan_advance(s)))
             return false;
     }
+    s->in_body = false;
     return true;
 }
 
@@ -213,7 +248,6 @@ static bool
 pass_definition(imig_scan_state *s)
 {
     s->nested = s->lex.indent;
-    s->nested_function = s->word == IMIG_WORD_DEF;
     if (!imig_scan_advance(s))
         return false;
     if (imig_word_guarded(s->word))
@@ -369,13 +403,11 @@ pass_module_line(imig_scan_state *s)
 static bool
 next_line(imig_scan_state *s)
 {
-    s->in_function = true; /* not yet known: a getattr() is looked at below */
     if (!imig_scan_advance(s))
         return false;
     if (s->nested != NESTED_NONE && s->lex.indent <= s->nested)
         s->nested = NESTED_NONE;
-    s->in_function = s->nested != NESTED_NONE && s->nested_function;
-    return s->word != IMIG_WORD_GETATTR || check_word(s);
+    return true;
 }
 
 static void
@@ -447,8 +479,10 @@ static void
 check_mutable(imig_scan_state *s)
 {
     for (imig_word word = IMIG_WORD_REVISION; word <= IMIG_WORD_DEPENDS_ON; word++) {
-        if (s->mentions[word] > 1 && is_mutable(slot(s->header, word)))
+        if (s->mentions[word] > 1 && is_mutable(slot(s->header, word))) {
             (void)imig_scan_refuse(s, "a list or set is used elsewhere as well");
+            s->where = WHOLE_FILE;
+        }
     }
 }
 
@@ -465,10 +499,10 @@ finish(imig_scan_state *s, imig_error *err)
      * the file stops only the command that needs the rest of it. */
     h->is_static = s->end == IMIG_SCAN_RUNNING ||
                    (s->end == IMIG_SCAN_BROKEN && (s->bound & enough) == enough);
+    if (h->reason != NULL && s->where != WHOLE_FILE)
+        h->line = imig_lex_line(s->lex.bytes, s->where);
     if (h->is_static)
         place_items(h);
-    else
-        h->line = imig_lex_line(s->lex.bytes, s->where);
     return IMIG_OK;
 }
 

@@ -52,9 +52,12 @@ typedef struct imig_header {
     uint32_t python;  /* PY_VERSION_HEX; 3.13 strips indentation; 0 is the oldest */
     bool without_doc; /* python -OO: `doc` is always ABSENT */
 
-    bool is_static;     /* false: NOT_STATIC, and the values below mean nothing */
-    const char *reason; /* why NOT_STATIC, a static string without a full stop */
-    uint32_t line;      /* 1-based, where `reason` applies; 0: the whole file */
+    bool is_static; /* false: NOT_STATIC, and the values below mean nothing */
+
+    /* Why NOT_STATIC, a static string without a full stop; also of a static file that
+     * no Python compiles, whose header stands before the damage; else NULL. */
+    const char *reason;
+    uint32_t line; /* 1-based, where `reason` applies; 0: the whole file, or none */
 
     imig_value revision;
     imig_value down_revision;

@@ -14,6 +14,17 @@ typedef enum imig_scan_end {
     IMIG_SCAN_NOMEM,
 } imig_scan_end;
 
+/* Steps through `globals()[...](...)`: Alembic's multidb template calls its functions
+ * so.  Any other use of globals() is refused. */
+typedef enum imig_scan_globals {
+    IMIG_SCAN_GLOBALS_NONE,
+    IMIG_SCAN_GLOBALS_NAME,   /* globals */
+    IMIG_SCAN_GLOBALS_OPEN,   /* globals( */
+    IMIG_SCAN_GLOBALS_CALL,   /* globals() */
+    IMIG_SCAN_GLOBALS_INSIDE, /* globals()[... */
+    IMIG_SCAN_GLOBALS_ITEM,   /* globals()[...] */
+} imig_scan_globals;
+
 /* One scan.  Its functions return false once `end` says that it is over. */
 typedef struct imig_scan_state {
     imig_header *header;
@@ -23,13 +34,14 @@ typedef struct imig_scan_state {
     bool after_dot;   /* the token before it was a point */
     imig_word before; /* word of the token before it, PLAIN when it was no name */
     bool latin1;
-    bool in_function; /* code that importing does not run by itself */
-    bool saw_sys;     /* both: sys.modules may be used */
+    bool saw_sys; /* both: sys.modules may be used */
     bool saw_modules;
     uint8_t bound;                           /* bit 1 << word: the name has its value */
     uint8_t mentions[IMIG_WORD_WATCHED + 1]; /* by word; 2 means two or more */
+    imig_scan_globals globals;
+    uint8_t globals_depth; /* brackets open within those of INSIDE */
+    bool in_body;          /* past the first token of a line of a def or class */
     size_t nested; /* columns of the def or class that is open, SIZE_MAX: none */
-    bool nested_function;
     imig_scan_end end;
     size_t where;
 } imig_scan_state;

@@ -27,7 +27,7 @@ static const entry len4[] = {
     {"elif", IMIG_WORD_COMPOUND},
     {"exec", IMIG_WORD_TRICK},
     {"eval", IMIG_WORD_TRICK},
-    {"vars", IMIG_WORD_TRICK},
+    {"vars", IMIG_WORD_LOCALS},
     {"case", IMIG_WORD_COMPOUND},
     {"type", IMIG_WORD_SIMPLE},
     {NULL, 0},
@@ -44,13 +44,13 @@ static const entry len5[] = {
 static const entry len6[] = {
     {"import", IMIG_WORD_IMPORT},     {"global", IMIG_WORD_GLOBAL},
     {"return", IMIG_WORD_SIMPLE},     {"assert", IMIG_WORD_SIMPLE},
-    {"except", IMIG_WORD_COMPOUND},   {"locals", IMIG_WORD_TRICK},
+    {"except", IMIG_WORD_COMPOUND},   {"locals", IMIG_WORD_LOCALS},
     {"ctypes", IMIG_WORD_TRICK_ATTR}, {NULL, 0},
 };
 static const entry len7[] = {
-    {"finally", IMIG_WORD_COMPOUND}, {"globals", IMIG_WORD_TRICK},
+    {"finally", IMIG_WORD_COMPOUND}, {"globals", IMIG_WORD_GLOBALS},
     {"setattr", IMIG_WORD_TRICK},    {"delattr", IMIG_WORD_TRICK},
-    {"getattr", IMIG_WORD_GETATTR},  {"modules", IMIG_WORD_MODULES},
+    {"getattr", IMIG_WORD_TRICK},    {"modules", IMIG_WORD_MODULES},
     {"__doc__", IMIG_WORD_RESERVED}, {NULL, 0},
 };
 static const entry len8[] = {
@@ -116,10 +116,10 @@ typedef struct range {
  * asks Python's own tables.  Scripts that are not listed are only slower. */
 static const range harmless[] = {
     {0x00B5, 0x00B5}, {0x00C0, 0x00D6}, {0x00D8, 0x00F6}, {0x00F8, 0x0131},
-    {0x0134, 0x013E}, {0x0141, 0x0148}, {0x014A, 0x017E}, {0x0370, 0x052F},
-    {0x05D0, 0x05EA}, {0x0620, 0x064A}, {0x0904, 0x0939}, {0x0E01, 0x0E30},
-    {0x1E00, 0x1E99}, {0x1EA0, 0x1EF9}, {0x3041, 0x3096}, {0x30A1, 0x30FA},
-    {0x4E00, 0x9FFF}, {0xAC00, 0xD7A3},
+    {0x0134, 0x013E}, {0x0141, 0x0148}, {0x014A, 0x017E}, {0x0370, 0x037D},
+    {0x037F, 0x052F}, {0x05D0, 0x05EA}, {0x0620, 0x064A}, {0x0904, 0x0939},
+    {0x0E01, 0x0E30}, {0x1E00, 0x1E99}, {0x1EA0, 0x1EF9}, {0x3041, 0x3096},
+    {0x30A1, 0x30FA}, {0x4E00, 0x9FFF}, {0xAC00, 0xD7A3},
 };
 
 static bool

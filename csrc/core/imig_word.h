@@ -18,9 +18,10 @@ typedef enum imig_word {
     IMIG_WORD_RESERVED,
 
     /* Ways to a module's names that are no assignment. */
-    IMIG_WORD_TRICK,      /* functions: exec(), globals(), ... */
+    IMIG_WORD_TRICK,      /* functions: exec(), getattr(), ... */
+    IMIG_WORD_LOCALS,     /* locals() and vars(): the module's at module level only */
+    IMIG_WORD_GLOBALS,    /* globals()[...](...) only reads */
     IMIG_WORD_TRICK_ATTR, /* attributes, and names too: f_globals, __globals__, ... */
-    IMIG_WORD_GETATTR,    /* reaches any of them by a string */
     IMIG_WORD_SYS,        /* together with `modules` */
     IMIG_WORD_MODULES,
 

@@ -1,0 +1,3 @@
+﻿"""bom"""
+revision = "bom"
+down_revision = None

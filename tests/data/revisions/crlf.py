@@ -1,0 +1,8 @@
+"""crlf
+
+Revision ID: c
+"""
+revision = "c"
+down_revision = "b"
+x = """
+"""
