@@ -305,31 +305,39 @@ decode_uuid(const imigpy_codec *c, imig_str s)
     return value;
 }
 
-/* The element type of an array type whose elements become more than one string, 0 for
- * all others. The arrays that psycopg2 takes apart, and those of multiranges, uuid and
- * xml. */
+/* The type of a range's or multirange's bounds, 0 for all other types. */
 static unsigned int
-array_element(unsigned int oid)
+bound_type(unsigned int oid)
 {
     switch (oid) {
-    case 1000:
-        return OID_BOOL;
-    case 1001:
-        return OID_BYTEA;
-    case 1005:
-        return OID_INT2;
-    case 1007:
+    case OID_INT4RANGE:
+    case OID_INT4MULTIRANGE:
         return OID_INT4;
-    case 1016:
+    case OID_INT8RANGE:
+    case OID_INT8MULTIRANGE:
         return OID_INT8;
-    case 1028:
-        return OID_OID;
-    case 1021:
-        return OID_FLOAT4;
-    case 1022:
-        return OID_FLOAT8;
-    case 1231:
+    case OID_NUMRANGE:
+    case OID_NUMMULTIRANGE:
         return OID_NUMERIC;
+    case OID_DATERANGE:
+    case OID_DATEMULTIRANGE:
+        return OID_DATE;
+    case OID_TSRANGE:
+    case OID_TSMULTIRANGE:
+        return OID_TIMESTAMP;
+    case OID_TSTZRANGE:
+    case OID_TSTZMULTIRANGE:
+        return OID_TIMESTAMPTZ;
+    default:
+        return 0;
+    }
+}
+
+/* Arrays whose elements are text, or text to psycopg2. */
+static bool
+is_text_array(unsigned int oid)
+{
+    switch (oid) {
     case 143:  /* xml */
     case 651:  /* cidr */
     case 775:  /* macaddr8 */
@@ -342,52 +350,60 @@ array_element(unsigned int oid)
     case 1015: /* varchar */
     case 1040: /* macaddr */
     case 1041: /* inet */
-        return OID_TEXT;
-    case 1182:
-        return OID_DATE;
-    case 1183:
-        return OID_TIME;
-    case 1270:
-        return OID_TIMETZ;
-    case 1115:
-        return OID_TIMESTAMP;
-    case 1185:
-        return OID_TIMESTAMPTZ;
-    case 1187:
-        return OID_INTERVAL;
-    case 199:
-        return OID_JSON;
-    case 3807:
-        return OID_JSONB;
-    case 2951:
-        return OID_UUID;
-    case 3905:
-        return OID_INT4RANGE;
-    case 3907:
-        return OID_NUMRANGE;
-    case 3909:
-        return OID_TSRANGE;
-    case 3911:
-        return OID_TSTZRANGE;
-    case 3913:
-        return OID_DATERANGE;
-    case 3927:
-        return OID_INT8RANGE;
-    case 6150:
-        return OID_INT4MULTIRANGE;
-    case 6151:
-        return OID_NUMMULTIRANGE;
-    case 6152:
-        return OID_TSMULTIRANGE;
-    case 6153:
-        return OID_TSTZMULTIRANGE;
-    case 6155:
-        return OID_DATEMULTIRANGE;
-    case 6157:
-        return OID_INT8MULTIRANGE;
+        return true;
     default:
-        return 0;
+        return false;
     }
+}
+
+/* The element types of other arrays that are taken apart: those that psycopg2 takes
+ * apart, and those of uuid and multiranges. */
+static const struct {
+    unsigned int array, element;
+} arrays[] = {
+    {199, OID_JSON},
+    {1000, OID_BOOL},
+    {1001, OID_BYTEA},
+    {1005, OID_INT2},
+    {1007, OID_INT4},
+    {1016, OID_INT8},
+    {1021, OID_FLOAT4},
+    {1022, OID_FLOAT8},
+    {1028, OID_OID},
+    {1115, OID_TIMESTAMP},
+    {1182, OID_DATE},
+    {1183, OID_TIME},
+    {1185, OID_TIMESTAMPTZ},
+    {1187, OID_INTERVAL},
+    {1231, OID_NUMERIC},
+    {1270, OID_TIMETZ},
+    {2951, OID_UUID},
+    {3807, OID_JSONB},
+    {3905, OID_INT4RANGE},
+    {3907, OID_NUMRANGE},
+    {3909, OID_TSRANGE},
+    {3911, OID_TSTZRANGE},
+    {3913, OID_DATERANGE},
+    {3927, OID_INT8RANGE},
+    {6150, OID_INT4MULTIRANGE},
+    {6151, OID_NUMMULTIRANGE},
+    {6152, OID_TSMULTIRANGE},
+    {6153, OID_TSTZMULTIRANGE},
+    {6155, OID_DATEMULTIRANGE},
+    {6157, OID_INT8MULTIRANGE},
+};
+
+/* The element type of an array type, 0 for other types and arrays left as text. */
+static unsigned int
+element_type(const imigpy_codec *c, unsigned int oid)
+{
+    if (is_text_array(oid))
+        return OID_TEXT;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        if (arrays[i].array == oid)
+            return arrays[i].element;
+    }
+    return c->hstore_array_oid != 0 && oid == c->hstore_array_oid ? c->hstore_oid : 0;
 }
 
 /* Ranges, arrays and what has an OID of its own in each database; else text: enums,
@@ -396,41 +412,15 @@ array_element(unsigned int oid)
 static PyObject *
 decode_other(const imigpy_codec *c, unsigned int oid, imig_str s)
 {
-    switch (oid) {
-    case OID_INT4RANGE:
-        return imigpy_decode_range(c, OID_INT4, s);
-    case OID_NUMRANGE:
-        return imigpy_decode_range(c, OID_NUMERIC, s);
-    case OID_TSRANGE:
-        return imigpy_decode_range(c, OID_TIMESTAMP, s);
-    case OID_TSTZRANGE:
-        return imigpy_decode_range(c, OID_TIMESTAMPTZ, s);
-    case OID_DATERANGE:
-        return imigpy_decode_range(c, OID_DATE, s);
-    case OID_INT8RANGE:
-        return imigpy_decode_range(c, OID_INT8, s);
-    case OID_INT4MULTIRANGE:
-        return imigpy_decode_multirange(c, OID_INT4, s);
-    case OID_NUMMULTIRANGE:
-        return imigpy_decode_multirange(c, OID_NUMERIC, s);
-    case OID_TSMULTIRANGE:
-        return imigpy_decode_multirange(c, OID_TIMESTAMP, s);
-    case OID_TSTZMULTIRANGE:
-        return imigpy_decode_multirange(c, OID_TIMESTAMPTZ, s);
-    case OID_DATEMULTIRANGE:
-        return imigpy_decode_multirange(c, OID_DATE, s);
-    case OID_INT8MULTIRANGE:
-        return imigpy_decode_multirange(c, OID_INT8, s);
-    default:
-        break;
-    }
-    const unsigned int element = array_element(oid);
+    const unsigned int bound = bound_type(oid);
+    if (bound != 0)
+        return oid < OID_INT4MULTIRANGE ? imigpy_decode_range(c, bound, s)
+                                        : imigpy_decode_multirange(c, bound, s);
+    const unsigned int element = element_type(c, oid);
     if (element != 0)
         return imigpy_decode_array(c, element, s);
     if (c->hstore_oid != 0 && oid == c->hstore_oid)
         return imigpy_decode_hstore(c, s);
-    if (c->hstore_array_oid != 0 && oid == c->hstore_array_oid)
-        return imigpy_decode_array(c, c->hstore_oid, s);
     return imigpy_decode_str(c, s);
 }
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import datetime as dt
 import decimal
 import enum
+import gc
 import ipaddress
 import random
+import sys
 import uuid
 import zoneinfo
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -397,23 +401,33 @@ def test_garbage_is_a_value_or_an_error() -> None:
     assert 1000 < values < 29_000
 
 
-def test_running_out_of_memory() -> None:
-    """Each allocation fails once: MemoryError or success, nothing else."""
-    testcapi = pytest.importorskip("_testcapi", reason="this Python has no _testcapi")
+def conversions() -> list[Callable[[], object]]:
+    """Every conversion at work, refusals included."""
     samples = [(oid, text.encode()) for oid, text, _ in DECODED]
-    values = [[1, "a\\"], Range(dt.date(2026, 1, 1)), {"a"}, (b"x", 1.5, None)]
-    options = {"hstore_oid": 70000, "hstore_array_oid": 70001}
-    work: list[Any] = [lambda o=o, t=t: _pq.decode(o, t) for o, t in samples]
-    work.append(lambda: _pq.decode(70001, b'{"\\"a\\"=>NULL"}', **options))
+    samples += [(1007, b"{1,{2"), (3904, b"[1,x)"), (4451, b"{[1,2),"), (1082, b"x")]
+    values = [[1, "a\\"], Range(dt.date(2026, 1, 1)), {"a"}, (b"x", 1.5, None), 10**30]
+    values += [["a", object()], Multirange([Range(1, 2), Range("\0")])]
+    hstore = partial(_pq.decode, hstore_oid=70000, hstore_array_oid=70001)
+    work: list[Callable[[], object]] = [
+        *(partial(_pq.decode, oid, text) for oid, text in samples),
+        partial(hstore, 70001, b'{"\\"a\\"=>NULL"}'),
+        partial(hstore, 70000, b'"a"=>"1", "b"'),
+    ]
     for value in values:
         work += [
-            lambda v=value: _pq.literal(v, encoding="utf-16-le"),
-            lambda v=value: _pq.copy_field(v),
-            lambda v=value: _pq.param(v),
-            lambda v=value: _pq.merge("%(a)s%(a)s", collections.UserDict(a=v)),
+            partial(_pq.literal, value, encoding="utf-16-le"),
+            partial(_pq.copy_field, value),
+            partial(_pq.param, value),
+            partial(_pq.merge, "%(a)s%(a)s", collections.UserDict(a=value)),
         ]
+    return work
+
+
+def test_running_out_of_memory() -> None:
+    """Each allocation fails once: MemoryError or what is expected, nothing else."""
+    testcapi = pytest.importorskip("_testcapi", reason="this Python has no _testcapi")
     failures = 0
-    for run in work:
+    for run in conversions():
         for n in range(1, 60):
             testcapi.set_nomemory(n, n + 1)
             try:
@@ -425,6 +439,22 @@ def test_running_out_of_memory() -> None:
             finally:
                 testcapi.remove_mem_hooks()
     assert failures > 100
+
+
+def test_nothing_is_left_behind() -> None:
+    work = conversions()
+
+    def run_all(times: int) -> int:
+        before = sys.getallocatedblocks()
+        for _ in range(times):
+            for run in work:
+                with contextlib.suppress(ProgrammingError, DataError):
+                    run()
+        gc.collect()
+        return sys.getallocatedblocks() - before
+
+    run_all(100)
+    assert run_all(400) < 100
 
 
 def test_ranges() -> None:
