@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from alembic.script.base import Script
+from alembic.script import base
 from alembic.script.revision import Revision
 from alembic.util import not_none, to_tuple
 
 from .._native import require
 from .files import revision_files
-from .script import LazyScript
+from .script import Script
 from .sets import ChildSet, LabelSet
 
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ class History:
         if directory.sourceless:
             paths, scanned = [], paths
             # Which of x.py, x.pyc and __pycache__/x.*.pyc counts is Alembic's to say.
-            scripts = (Script._from_path(directory, path) for path in scanned)
+            scripts = (base.Script._from_path(directory, path) for path in scanned)
             return cls.of_objects(each for each in scripts if each is not None)
         unknown = history.graph.scan(paths, sys.flags.optimize > 1)
         history._paths = paths
         history._objects = [None] * len(paths)
         for node in unknown:
-            script = Script._from_path(directory, paths[node])
+            script = base.Script._from_path(directory, paths[node])
             history._put(node, not_none(script))
         history._finish()
         return history
@@ -135,7 +135,7 @@ class History:
                 found = self._objects[node]
                 if found is None:
                     path = self._paths[node]
-                    found = LazyScript.from_graph(self.graph, node, path)
+                    found = Script.from_graph(self.graph, node, path)
                     self._objects[node] = found
         return found
 
@@ -161,7 +161,7 @@ class History:
         return [
             found
             if found is not None
-            else LazyScript.as_declared(self.graph, node, self._paths[node])
+            else Script.as_declared(self.graph, node, self._paths[node])
             for node, found in enumerate(self._objects)
         ]
 

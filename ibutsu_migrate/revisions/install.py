@@ -73,7 +73,7 @@ def _install_switch() -> None:
 def _install_graph() -> None:
     from .history import History
     from .map import RevisionMap
-    from .script import LazyScript, LazyStep, Plan
+    from .script import LazyStep, Plan, Script
 
     directory = base.ScriptDirectory
     load = directory._load_revisions
@@ -97,7 +97,7 @@ def _install_graph() -> None:
         return Plan(downgrade(self, *args, **kwargs))
 
     def is_lazy(script: Any) -> bool:
-        return isinstance(script, LazyScript) and not script.is_loaded
+        return isinstance(script, Script) and not script.is_loaded
 
     @functools.wraps(up)
     def upgrade_from_script(cls: Any, revision_map: Any, script: Any) -> Any:

@@ -12,7 +12,7 @@ from alembic.script.revision import (
     RevisionError,
     is_revision,
 )
-from alembic.script.revision import RevisionMap as StockMap
+from alembic.script.revision import RevisionMap as _RevisionMap
 from alembic.util import memoized_property, not_none, to_tuple
 
 from .history import History
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
     from alembic.script.revision import _RevisionIdentifierType
 
+
+StockMap = _RevisionMap
+"""Alembic's own, whatever stands under its name later."""
 
 _Edges = Literal["needs", "versioned", "next", "all_next"]
 
@@ -95,6 +98,15 @@ class RevisionMap(StockMap):
     def _add_depends_on(self, revisions: Any, map_: Any) -> None:
         super()._add_depends_on(self._in_order(revisions), map_)
 
+    def _normalize_depends_on(self, revisions: Any, map_: Any) -> None:
+        super()._normalize_depends_on(revisions, map_)
+        for each in revisions:
+            kept = set(each._normalized_resolved_dependencies)
+            declared = dict.fromkeys(each._resolved_dependencies)
+            each._normalized_resolved_dependencies = tuple(
+                name for name in declared if name in kept
+            )
+
     # ---- identifiers
 
     def _revision_for_ident(
@@ -133,6 +145,8 @@ class RevisionMap(StockMap):
         test_against_revs: Sequence[Any],
         include_dependencies: bool = False,
     ) -> bool:
+        if not test_against_revs:
+            return True
         history = self._graph()
         if history is None:
             return super()._shares_lineage(
@@ -277,7 +291,14 @@ class RevisionMap(StockMap):
         wanted = history.nodes_of(targets)
         if wanted is None:
             return None
-        current = history.nodes_of(self.get_revisions(cast(Any, lower)))
+        try:
+            current = history.nodes_of(self.get_revisions(cast(Any, lower)))
+        except RevisionError:
+            # Alembic looks at the targets before it looks for `lower`.
+            overlap = history.graph.walk("needs", wanted, True)[1]
+            if overlap is not None:
+                raise _overlap(history, overlap) from None
+            raise
         if current is None:
             return None
         plan = history.graph.upgrade(

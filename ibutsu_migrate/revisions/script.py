@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from alembic import util
 from alembic.runtime.migration import RevisionStep
-from alembic.script.base import Script
+from alembic.script import base
 from alembic.script.revision import Revision
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class _Module:
             return state["module"]
 
 
-class LazyScript(Script):
+class Script(base.Script):
     """A revision known from its file's header."""
 
     _graph: Graph
@@ -46,12 +45,8 @@ class LazyScript(Script):
     if not TYPE_CHECKING:
         module = _Module()
 
-    def __init__(self, module: ModuleType, rev_id: str, path: str) -> None:
-        """As ``Script``; instances of a graph are made by the class methods."""
-        super().__init__(module, rev_id, path)
-
     @classmethod
-    def from_graph(cls, graph: Graph, node: int, path: str) -> LazyScript:
+    def from_graph(cls, graph: Graph, node: int, path: str) -> Script:
         """The script of a finished graph's node."""
         script = cls.__new__(cls)
         state = graph.fields(node)
@@ -62,7 +57,7 @@ class LazyScript(Script):
         return script
 
     @classmethod
-    def as_declared(cls, graph: Graph, node: int, path: str) -> LazyScript:
+    def as_declared(cls, graph: Graph, node: int, path: str) -> Script:
         """The script as its file declares it, without what other revisions add."""
         script = cls.__new__(cls)
         script.path, script._graph, script._node = path, graph, node
@@ -103,7 +98,7 @@ class LazyStep(RevisionStep):
         migration_fn = _MigrationFn()
 
     def __init__(
-        self, revision_map: RevisionMap, revision: Script, is_upgrade: bool
+        self, revision_map: RevisionMap, revision: base.Script, is_upgrade: bool
     ) -> None:
         self.revision_map = revision_map
         self.revision = revision
