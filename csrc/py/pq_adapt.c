@@ -86,32 +86,46 @@ refuse_encoding(const imigpy_writer *w, const char *message)
     return imigpy_refuse(w, w->codec->values->DataError, message);
 }
 
-int
-imigpy_writer_finish(imigpy_writer *w, imig_buf *out)
+void
+imigpy_writer_begin(imigpy_writer *w, imig_buf *out)
 {
-    const char *encoding = w->codec->py_encoding;
+    if (w->codec->py_encoding == NULL) {
+        w->utf8 = *out;
+        *out = (imig_buf)IMIG_BUF_INIT;
+    }
+}
+
+/* Append w->utf8 in the client's encoding. */
+static int
+recode(imigpy_writer *w, imig_buf *out)
+{
     int done = 0;
-    if (w->utf8.failed) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    if (encoding == NULL) {
-        imig_buf_add(out, w->utf8.data, w->utf8.len);
-    } else {
-        PyObject *text =
-            PyUnicode_DecodeUTF8(w->utf8.data, (Py_ssize_t)w->utf8.len, NULL);
-        PyObject *bytes =
-            text != NULL ? PyUnicode_AsEncodedString(text, encoding, NULL) : NULL;
-        if (bytes != NULL)
-            imig_buf_add(out, PyBytes_AS_STRING(bytes),
-                         (size_t)PyBytes_GET_SIZE(bytes));
-        else
-            done = refuse_encoding(w, "text that the client's encoding does not have");
-        Py_XDECREF(bytes);
-        Py_XDECREF(text);
-    }
+    PyObject *text = PyUnicode_DecodeUTF8(w->utf8.data, (Py_ssize_t)w->utf8.len, NULL);
+    PyObject *bytes = text != NULL
+                          ? PyUnicode_AsEncodedString(text, w->codec->py_encoding, NULL)
+                          : NULL;
+    if (bytes != NULL)
+        imig_buf_add(out, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
+    else
+        done = refuse_encoding(w, "text that the client's encoding does not have");
+    Py_XDECREF(bytes);
+    Py_XDECREF(text);
     w->utf8.len = 0;
-    if (out->failed && done == 0) {
+    return done;
+}
+
+int
+imigpy_writer_end(imigpy_writer *w, imig_buf *out, int done)
+{
+    bool failed = w->utf8.failed;
+    if (w->codec->py_encoding == NULL) {
+        *out = w->utf8;
+        w->utf8 = (imig_buf)IMIG_BUF_INIT;
+    } else if (done == 0 && !failed) {
+        done = recode(w, out);
+        failed = out->failed;
+    }
+    if (failed && done == 0) {
         PyErr_NoMemory();
         done = -1;
     }
@@ -130,11 +144,24 @@ from_scratch(imigpy_writer *w, const imigpy_form *form)
     return form;
 }
 
+/* w->text = what was written to w->small, up to `end`. */
+static const imigpy_form *
+from_small(imigpy_writer *w, const char *end, const imigpy_form *form)
+{
+    w->text = (imig_str){w->small, (size_t)(end - w->small)};
+    return form;
+}
+
 static const imigpy_form *
 add_word(imigpy_writer *w, const char *word, const imigpy_form *form)
 {
-    imig_buf_str(&w->scratch, word);
-    return from_scratch(w, form);
+    const size_t len = strlen(word);
+    if (len >= sizeof w->small) {
+        imig_buf_add(&w->scratch, word, len);
+        return from_scratch(w, form);
+    }
+    memcpy(w->small, word, len);
+    return from_small(w, w->small + len, form);
 }
 
 /* Text of a str in a database without encoding: bytes that once were read as lone
@@ -235,9 +262,9 @@ adapt_float(imigpy_writer *w, PyObject *value)
     char *text = PyOS_double_to_string(number, 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
     if (text == NULL)
         return NULL;
-    imig_buf_str(&w->scratch, text);
+    const imigpy_form *form = add_word(w, text, &form_numeric);
     PyMem_Free(text);
-    return from_scratch(w, &form_numeric);
+    return form;
 }
 
 /* Digits, a point, an exponent: what may stand in SQL without quotes. */
@@ -308,95 +335,50 @@ adapt_bytes(imigpy_writer *w, PyObject *value)
     return form;
 }
 
-static void
-add_date(imig_buf *out, PyObject *value)
-{
-    char text[16];
-    (void)snprintf(text, sizeof text, "%04d-%02d-%02d", PyDateTime_GET_YEAR(value),
-                   PyDateTime_GET_MONTH(value), PyDateTime_GET_DAY(value));
-    imig_buf_str(out, text);
-}
-
-static void
-add_time(imig_buf *out, int hour, int minute, int second, int microsecond)
-{
-    char text[24];
-    (void)snprintf(text, sizeof text, "%02d:%02d:%02d", hour, minute, second);
-    imig_buf_str(out, text);
-    if (microsecond != 0) {
-        (void)snprintf(text, sizeof text, ".%06d", microsecond);
-        imig_buf_str(out, text);
-    }
-}
-
-/* value.utcoffset() as +HH:MM[:SS[.ffffff]]. 1 where it is None, 0, -1. */
+/* value.utcoffset() at *to, which is moved. 1 where it is None, 0, -1. */
 static int
-add_offset(imigpy_writer *w, imig_buf *out, PyObject *value)
+add_offset(imigpy_writer *w, char **to, PyObject *value)
 {
-    PyObject *offset =
-        PyObject_CallMethodNoArgs(value, w->codec->values->names[IMIGPY_NAME_OFFSET]);
+    const imigpy_values *v = w->codec->values;
+    int done = 0;
+    PyObject *offset = PyObject_CallMethodNoArgs(value, v->names[IMIGPY_NAME_OFFSET]);
     if (offset == NULL)
         return -1;
-    if (!PyObject_TypeCheck(offset, imigpy_datetime(w->codec->values)->DeltaType)) {
-        const bool none = offset == Py_None;
-        Py_DECREF(offset);
-        return none ? 1
-                    : imigpy_refuse(w, w->codec->values->ProgrammingError,
-                                    "utcoffset() gave no timedelta");
-    }
-    int seconds = PyDateTime_DELTA_GET_DAYS(offset) * 86400 +
-                  PyDateTime_DELTA_GET_SECONDS(offset);
-    int microseconds = PyDateTime_DELTA_GET_MICROSECONDS(offset);
+    if (PyObject_TypeCheck(offset, imigpy_datetime(v)->DeltaType))
+        *to = imigpy_put_offset(*to, offset);
+    else if (offset == Py_None)
+        done = 1;
+    else
+        done = imigpy_refuse(w, v->ProgrammingError, "utcoffset() gave no timedelta");
     Py_DECREF(offset);
-    const bool west = seconds < 0;
-    if (west) {
-        seconds = -seconds - (microseconds != 0);
-        microseconds = microseconds != 0 ? 1000000 - microseconds : 0;
-    }
-    char text[24];
-    (void)snprintf(text, sizeof text, "%c%02d:%02d", west ? '-' : '+',
-                   seconds / 3600 % 100, seconds / 60 % 60);
-    imig_buf_str(out, text);
-    if (seconds % 60 != 0 || microseconds != 0) {
-        (void)snprintf(text, sizeof text, ":%02d", seconds % 60);
-        imig_buf_str(out, text);
-    }
-    if (microseconds != 0) {
-        (void)snprintf(text, sizeof text, ".%06d", microseconds);
-        imig_buf_str(out, text);
-    }
-    return 0;
+    return done;
 }
 
 static const imigpy_form *
 adapt_datetime(imigpy_writer *w, PyObject *value)
 {
-    imig_buf *out = &w->scratch;
-    add_date(out, value);
-    imig_buf_byte(out, ' ');
-    add_time(out, PyDateTime_DATE_GET_HOUR(value), PyDateTime_DATE_GET_MINUTE(value),
-             PyDateTime_DATE_GET_SECOND(value), PyDateTime_DATE_GET_MICROSECOND(value));
+    char *to = imigpy_put_date(w->small, value);
+    *to++ = ' ';
+    to = imigpy_put_time_of_datetime(to, value);
     if (((PyDateTime_DateTime *)value)->hastzinfo == 0)
-        return from_scratch(w, &form_timestamp);
+        return from_small(w, to, &form_timestamp);
     /* A zone that does not know its offset leaves it to the session's, as psycopg2. */
-    if (add_offset(w, out, value) < 0)
+    if (add_offset(w, &to, value) < 0)
         return NULL;
-    return from_scratch(w, &form_timestamptz);
+    return from_small(w, to, &form_timestamptz);
 }
 
 static const imigpy_form *
 adapt_time(imigpy_writer *w, PyObject *value)
 {
-    add_time(&w->scratch, PyDateTime_TIME_GET_HOUR(value),
-             PyDateTime_TIME_GET_MINUTE(value), PyDateTime_TIME_GET_SECOND(value),
-             PyDateTime_TIME_GET_MICROSECOND(value));
+    char *to = imigpy_put_time(w->small, value);
     if (((PyDateTime_Time *)value)->hastzinfo == 0)
-        return from_scratch(w, &form_time);
-    const int done = add_offset(w, &w->scratch, value);
+        return from_small(w, to, &form_time);
+    const int done = add_offset(w, &to, value);
     if (done == 1)
         (void)imigpy_refuse(w, w->codec->values->DataError,
                             "a time whose zone has no offset without a date");
-    return done != 0 ? NULL : from_scratch(w, &form_timetz);
+    return done != 0 ? NULL : from_small(w, to, &form_timetz);
 }
 
 /* With a sign at each number: IntervalStyle sql_standard would take a lone minus for
@@ -412,14 +394,39 @@ adapt_timedelta(imigpy_writer *w, PyObject *value)
     return add_word(w, text, &form_interval);
 }
 
+/* Its 128 bits, from the attribute `int`. */
+static int
+uuid_bits(imigpy_writer *w, PyObject *value, uint64_t *high, uint64_t *low)
+{
+    PyObject *number =
+        PyObject_GetAttr(value, w->codec->values->names[IMIGPY_NAME_INT]);
+    PyObject *shift = PyLong_FromLong(64);
+    PyObject *rest = NULL;
+    if (number != NULL && shift != NULL && PyLong_Check(number)) {
+        *low = PyLong_AsUnsignedLongLongMask(number);
+        rest = PyNumber_Rshift(number, shift);
+    }
+    if (rest != NULL)
+        *high = PyLong_AsUnsignedLongLongMask(rest);
+    else if (!PyErr_Occurred())
+        PyErr_SetString(PyExc_TypeError, "UUID.int is no int");
+    Py_XDECREF(rest);
+    Py_XDECREF(shift);
+    Py_XDECREF(number);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
 static const imigpy_form *
 adapt_uuid(imigpy_writer *w, PyObject *value)
 {
-    PyObject *text = PyObject_Str(value);
-    const char *word = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
-    const imigpy_form *form = word != NULL ? add_word(w, word, &form_uuid) : NULL;
-    Py_XDECREF(text);
-    return form;
+    uint64_t high = 0, low = 0;
+    if (uuid_bits(w, value, &high, &low) < 0)
+        return NULL;
+    (void)snprintf(w->small, sizeof w->small, "%08x-%04x-%04x-%04x-%012llx",
+                   (unsigned int)(high >> 32), (unsigned int)(high >> 16 & 0xffff),
+                   (unsigned int)(high & 0xffff), (unsigned int)(low >> 48),
+                   (unsigned long long)(low & 0xffffffffffffULL));
+    return from_small(w, w->small + 36, &form_uuid);
 }
 
 /* What Python has replaced: Enum members, ip addresses; see engine/adapt.py. */
@@ -481,10 +488,8 @@ adapt_object(imigpy_writer *w, PyObject *value)
     /* A datetime is a date, too. */
     if (PyObject_TypeCheck(value, api->DateTimeType))
         return adapt_datetime(w, value);
-    if (PyObject_TypeCheck(value, api->DateType)) {
-        add_date(&w->scratch, value);
-        return from_scratch(w, &form_date);
-    }
+    if (PyObject_TypeCheck(value, api->DateType))
+        return from_small(w, imigpy_put_date(w->small, value), &form_date);
     if (PyObject_TypeCheck(value, api->TimeType))
         return adapt_time(w, value);
     if (PyObject_TypeCheck(value, api->DeltaType))

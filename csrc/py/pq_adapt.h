@@ -4,7 +4,7 @@
  *                                           +--> bound parameter  pq_param.c
  *                                           +--> COPY field       pq_copytext.c
  *
- * Text is UTF-8 until the emitter's end, where imigpy_writer_finish changes it to the
+ * Text is UTF-8 until the emitter's end, where imigpy_writer_end changes it to the
  * client's encoding: in some of those (SJIS, BIG5, GBK) the byte of a backslash is
  * also the second half of other characters, so that escaping bytes there is unsafe. */
 #ifndef PQ_ADAPT_H
@@ -37,10 +37,12 @@ typedef struct imigpy_writer {
     imig_str name;    /* of the parameter, in the client's encoding; for messages */
     Py_ssize_t index; /* 1-based where it has no name; 0 = not a parameter */
     const char *what; /* what it is where it is no parameter, or NULL */
-    imig_str text;    /* the adapted value; into `scratch` or the value itself */
-    imig_buf scratch;
-    imig_buf bound; /* of a range */
-    imig_buf utf8;  /* the emitter's output before its encoding is changed */
+    imig_str
+        text; /* the adapted value; into `small`, `scratch`, `bound` or the value */
+    char small[80];   /* what is short: numbers, dates */
+    imig_buf scratch; /* what is not */
+    imig_buf bound;   /* of a range */
+    imig_buf utf8;    /* the emitter's output before its encoding is changed */
 } imigpy_writer;
 
 #define IMIGPY_WRITER_INIT(c) {.codec = (c)}
@@ -51,9 +53,14 @@ void imigpy_writer_clear(imigpy_writer *w);
  * NULL with ProgrammingError (no conversion) or DataError (NUL, surrogate). */
 const imigpy_form *imigpy_adapt(imigpy_writer *w, PyObject *value);
 
+/* Before anything is written to w->utf8. Where the encoding stays UTF-8, w->utf8 then
+ * goes on where `out` ends, and out->data is not to be touched before the end. */
+void imigpy_writer_begin(imigpy_writer *w, imig_buf *out);
+
 /* Append w->utf8 to `out` in the client's encoding and empty it; also where memory ran
- * out in either, this is the place that notices. */
-IMIG_NODISCARD int imigpy_writer_finish(imigpy_writer *w, imig_buf *out);
+ * out in either, this is the place that notices. To be called after failures too, with
+ * the -1 that is to be returned: `out` must get its memory back. */
+IMIG_NODISCARD int imigpy_writer_end(imigpy_writer *w, imig_buf *out, int done);
 
 /* Raise `class`, naming the parameter. -1. */
 int imigpy_refuse(const imigpy_writer *w, PyObject *class, const char *message);
@@ -65,5 +72,12 @@ IMIG_NODISCARD int imigpy_write_literal(imigpy_writer *w, PyObject *value, int d
  * where they share none. */
 IMIG_NODISCARD int imigpy_write_array_text(imigpy_writer *w, PyObject *list,
                                            const imigpy_form **element);
+
+/* pq_datetext.c: write at `to`, return what is behind. At most 10, 15, 15 and 16 bytes.
+ */
+char *imigpy_put_date(char *to, PyObject *value);
+char *imigpy_put_time(char *to, PyObject *value);
+char *imigpy_put_time_of_datetime(char *to, PyObject *value);
+char *imigpy_put_offset(char *to, PyObject *delta);
 
 #endif /* PQ_ADAPT_H */

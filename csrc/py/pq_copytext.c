@@ -86,9 +86,8 @@ int
 imigpy_copy_field(const imigpy_codec *c, imig_buf *out, PyObject *value)
 {
     imigpy_writer w = IMIGPY_WRITER_INIT(c);
-    int done = write_field(&w, value);
-    if (done == 0)
-        done = imigpy_writer_finish(&w, out);
+    imigpy_writer_begin(&w, out);
+    const int done = imigpy_writer_end(&w, out, write_field(&w, value));
     imigpy_writer_clear(&w);
     return done;
 }

@@ -180,9 +180,8 @@ int
 imigpy_literal(const imigpy_codec *c, imig_buf *out, PyObject *value)
 {
     imigpy_writer w = IMIGPY_WRITER_INIT(c);
-    int done = imigpy_write_literal(&w, value, 0);
-    if (done == 0)
-        done = imigpy_writer_finish(&w, out);
+    imigpy_writer_begin(&w, out);
+    const int done = imigpy_writer_end(&w, out, imigpy_write_literal(&w, value, 0));
     imigpy_writer_clear(&w);
     return done;
 }
@@ -197,8 +196,9 @@ imigpy_encode(const imigpy_codec *c, imig_buf *out, PyObject *text, const char *
         PyErr_Format(PyExc_TypeError, "%s must be str, not %.80s", what,
                      Py_TYPE(text)->tp_name);
     } else if (imigpy_adapt(&w, text) != NULL) {
+        imigpy_writer_begin(&w, out);
         imig_buf_add(&w.utf8, w.text.ptr, w.text.len);
-        done = imigpy_writer_finish(&w, out);
+        done = imigpy_writer_end(&w, out, 0);
     }
     imigpy_writer_clear(&w);
     return done;

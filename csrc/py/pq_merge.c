@@ -45,9 +45,9 @@ refuse_at(const merger *m, const char *place, const char *message)
 static int
 add_literal(merger *m, PyObject *value)
 {
-    if (imigpy_write_literal(&m->writer, value, 0) < 0)
-        return -1;
-    return imigpy_writer_finish(&m->writer, m->out);
+    imigpy_writer_begin(&m->writer, m->out);
+    const int done = imigpy_write_literal(&m->writer, value, 0);
+    return imigpy_writer_end(&m->writer, m->out, done);
 }
 
 static int

@@ -6,15 +6,17 @@
 
 /* bytes go as they are. */
 static int
-add_binary(imigpy_writer *w, imig_buf *out, PyObject *value)
+add_binary(imig_buf *out, PyObject *value)
 {
     PyObject *bytes = PyBytes_FromObject(value);
     if (bytes == NULL)
         return -1;
     imig_buf_add(out, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
     Py_DECREF(bytes);
-    w->utf8.len = 0;
-    return imigpy_writer_finish(w, out);
+    if (!out->failed)
+        return 0;
+    PyErr_NoMemory();
+    return -1;
 }
 
 static int
@@ -42,8 +44,6 @@ int
 imigpy_param(const imigpy_codec *c, PyObject *value, unsigned int *oid, int *format,
              imig_buf *out, bool *is_null)
 {
-    imigpy_writer w = IMIGPY_WRITER_INIT(c);
-    int done;
     *oid = 0;
     *format = 0;
     *is_null = value == Py_None;
@@ -52,12 +52,11 @@ imigpy_param(const imigpy_codec *c, PyObject *value, unsigned int *oid, int *for
     if (PyBytes_Check(value) || PyByteArray_Check(value) || PyMemoryView_Check(value)) {
         *oid = 17;
         *format = 1;
-        done = add_binary(&w, out, value);
-    } else {
-        done = write_param(&w, value, oid);
-        if (done == 0)
-            done = imigpy_writer_finish(&w, out);
+        return add_binary(out, value);
     }
+    imigpy_writer w = IMIGPY_WRITER_INIT(c);
+    imigpy_writer_begin(&w, out);
+    const int done = imigpy_writer_end(&w, out, write_param(&w, value, oid));
     imigpy_writer_clear(&w);
     return done;
 }
