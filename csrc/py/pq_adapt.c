@@ -429,11 +429,13 @@ adapt_uuid(imigpy_writer *w, PyObject *value)
     return from_small(w, w->small + 36, &form_uuid);
 }
 
-/* What Python has replaced: Enum members, ip addresses; see engine/adapt.py. */
+/* What Python has replaced: Enum members, ip addresses, psycopg2's objects; see
+ * engine/adapt.py. */
 static const imigpy_form *
 adapt_simplified(imigpy_writer *w, PyObject *pair)
 {
-    static const imigpy_form *const known[] = {&form_inet, &form_cidr, &form_daterange,
+    static const imigpy_form *const known[] = {&form_bytea,   &form_inet,
+                                               &form_cidr,    &form_daterange,
                                                &form_tsrange, &form_tstzrange};
     const imigpy_form *form = &form_text;
     if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2)

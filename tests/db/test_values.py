@@ -7,6 +7,7 @@ fewer; ``IBUTSU_MIGRATE_SEED`` repeats a run.
 from __future__ import annotations
 
 import ctypes
+import datetime as dt
 import decimal
 import io
 import os
@@ -18,10 +19,11 @@ import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
 import pytest
+import sqlalchemy.dialects.postgresql
 import value_samples
 
 from ibutsu_migrate.engine.ranges import Multirange, Range
-from ibutsu_migrate.errors import DataError
+from ibutsu_migrate.errors import DataError, ProgrammingError
 
 _pq = pytest.importorskip(
     "ibutsu_migrate._pq",
@@ -350,3 +352,26 @@ def normal(value: Any) -> Any:
     left = "(" if lower is None else value.bounds[0]
     right = ")" if upper is None else value.bounds[1]
     return Range(lower, upper, left + right)
+
+
+def test_objects_made_for_psycopg2(connection: Any) -> None:
+    extras: Any = psycopg2.extras
+    day, noon = dt.date(2026, 1, 2), dt.datetime(2026, 1, 2, 12)
+    cursor = connection.cursor()
+    for value in (
+        extras.Json({"a": "it's \\ \""}),
+        psycopg2.Binary(b"\0\\'"),
+        extras.Inet("10.0.0.1/8"),
+        extras.NumericRange(1, 5, "(]"),
+        extras.NumericRange(empty=True),
+        extras.DateRange(day, None, "[]"),
+        extras.DateTimeRange(None, noon),
+        extras.DateTimeTZRange(noon.replace(tzinfo=dt.UTC), None),
+        [extras.DateRange(day, None), None],
+    ):
+        ours = on_server(cursor, [_pq.literal(value)])
+        assert ours == on_server(cursor, [cursor.mogrify("%s", (value,))]), value
+    stock = sqlalchemy.dialects.postgresql.Range(1, 5, bounds="[]")
+    assert _pq.literal(stock) == b"'[1,5]'"
+    with pytest.raises(ProgrammingError, match="can't adapt"):
+        _pq.literal(psycopg2.extensions.AsIs("x"))
