@@ -34,6 +34,20 @@ class Warning(Exception):  # noqa: N818 - the name is PEP 249's
     """PEP 249 ``Warning``."""
 
 
+class Diagnostics(dict[str, str]):
+    """What the server says about an error, by field; also as psycopg2's attributes.
+
+    A field that the server did not send is no key, and None as an attribute.
+
+    Source: PostgreSQL, "Error and Notice Message Fields"; psycopg2's ``Diagnostics``.
+    """
+
+    def __getattr__(self, name: str) -> str | None:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self.get(name)
+
+
 class Error(Exception):
     """PEP 249 ``Error``: base of all that the driver raises.
 
@@ -58,7 +72,7 @@ class Error(Exception):
     ) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
-        self.diag: dict[str, str] = dict(diag or {})
+        self.diag = Diagnostics(diag or {})
         self.statement = statement
         self.line, self.column = _place(statement, self.diag.get("statement_position"))
         self.cursor: object | None = None
@@ -91,7 +105,7 @@ class DataError(DatabaseError):
 
 
 class OperationalError(DatabaseError):
-    """PEP 249: connection, resources, cancellation (08, 40, 53 to 58)."""
+    """PEP 249: connection, resources, cancellation (08, 26 to 28, 40, 53 to 58)."""
 
 
 class IntegrityError(DatabaseError):
@@ -99,11 +113,11 @@ class IntegrityError(DatabaseError):
 
 
 class InternalError(DatabaseError):
-    """PEP 249: transaction state or server fault (24, 25, 2B, 2D, XX)."""
+    """PEP 249: transaction state, functions, server faults (24 to 3B, P0, XX)."""
 
 
 class ProgrammingError(DatabaseError):
-    """PEP 249: the statement is wrong (26, 3D, 3F, 42, 44, P0)."""
+    """PEP 249: the statement is wrong (20, 21, 3D, 3F, 42, 44)."""
 
 
 class NotSupportedError(DatabaseError):
@@ -136,9 +150,11 @@ _BY_SQLSTATE: Final[dict[str, type[DatabaseError]]] = {
 # The first two characters of a SQLSTATE are its class; the grouping is psycopg2's, so
 # that code which catches one driver's classes goes on working with the other's.
 _BY_CLASS: Final[dict[str, type[DatabaseError]]] = {
-    **dict.fromkeys(("08", "40", "53", "54", "55", "57", "58"), OperationalError),
-    **dict.fromkeys(("24", "25", "2B", "2D", "XX"), InternalError),
-    **dict.fromkeys(("26", "3D", "3F", "42", "44", "P0"), ProgrammingError),
+    **dict.fromkeys(("20", "21", "3D", "3F", "42", "44"), ProgrammingError),
+    **dict.fromkeys(("08", "26", "27", "28", "34", "40"), OperationalError),
+    **dict.fromkeys(("53", "54", "55", "57", "58", "HV"), OperationalError),
+    **dict.fromkeys(("24", "25", "2B", "2D", "2F", "38"), InternalError),
+    **dict.fromkeys(("39", "3B", "F0", "P0", "XX"), InternalError),
     "0A": NotSupportedError,
     "22": DataError,
     "23": IntegrityError,

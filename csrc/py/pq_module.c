@@ -131,7 +131,8 @@ find_classes(pq_state *state)
     state->errors = PyImport_ImportModule("ibutsu_migrate.errors");
     if (state->errors == NULL)
         return -1;
-    state->class_for = PyObject_GetAttrString(state->errors, "class_for_sqlstate");
+    state->class_for =
+        attribute("ibutsu_migrate.engine.sqlstates", "class_for_sqlstate");
     if (state->class_for == NULL)
         return -1;
     if ((state->Notify = attribute(RECORDS, "Notify")) == NULL)

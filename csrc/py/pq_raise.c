@@ -114,12 +114,32 @@ imigpy_raise_result(imigpy_conn *self, PyObject *cursor, const PGresult *pg,
     Py_XDECREF(diag);
 }
 
-/* Raise OperationalError with a message and maybe a SQLSTATE. */
+/* OperationalError, or the class of a SQLSTATE if it is one of its subclasses: as with
+ * psycopg2, whatever stops a connection is an OperationalError. New reference. */
+static PyObject *
+operational_class(const pq_state *state, const char *sqlstate)
+{
+    PyObject *plain = PyObject_GetAttrString(state->errors, "OperationalError");
+    if (plain == NULL || sqlstate == NULL || *sqlstate == '\0')
+        return plain;
+    PyObject *exact = PyObject_CallFunction(state->class_for, "s", sqlstate);
+    int fits = exact != NULL ? PyObject_IsSubclass(exact, plain) : -1;
+    if (fits > 0) {
+        Py_DECREF(plain);
+        return exact;
+    }
+    Py_XDECREF(exact);
+    if (fits < 0)
+        Py_CLEAR(plain);
+    return plain;
+}
+
+/* Raise what broke or prevented the connection. */
 static void
 raise_operational(imigpy_conn *self, PyObject *cursor, const char *text,
                   const char *sqlstate, const imig_buf *sql)
 {
-    PyObject *class = PyObject_GetAttrString(self->state->errors, "OperationalError");
+    PyObject *class = operational_class(self->state, sqlstate);
     PyObject *kwargs =
         class != NULL ? error_kwargs(&self->codec, sqlstate, NULL, sql) : NULL;
     PyObject *message = kwargs != NULL

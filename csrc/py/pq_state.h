@@ -10,7 +10,7 @@ typedef struct pq_state {
     imigpy_values values;
 
     PyObject *errors;     /* the module ibutsu_migrate.errors */
-    PyObject *class_for;  /* errors.class_for_sqlstate */
+    PyObject *class_for;  /* class_for_sqlstate of ibutsu_migrate.engine.sqlstates */
     PyObject *Notify;     /* of ibutsu_migrate.engine.records */
     PyObject *Xid;        /* of ibutsu_migrate.engine.records */
     PyTypeObject *column; /* Column: what cursor.description consists of */
