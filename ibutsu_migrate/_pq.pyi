@@ -36,7 +36,7 @@ def parse_conninfo(text: str, /) -> dict[str, str]:
     """The options in a connection string or URI."""
 
 @final
-class Column(tuple[str, int, None, int | None, int | None, int | None, None]):
+class Column(tuple[str, int, None, int, int | None, int | None, None]):
     """One column of cursor.description."""
 
     n_fields: Final = 7
@@ -58,7 +58,7 @@ class Column(tuple[str, int, None, int | None, int | None, int | None, None]):
     @property
     def display_size(self) -> None: ...
     @property
-    def internal_size(self) -> int | None: ...
+    def internal_size(self) -> int: ...
     @property
     def precision(self) -> int | None: ...
     @property

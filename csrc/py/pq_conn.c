@@ -63,7 +63,7 @@ imigpy_conn_leave(imigpy_conn *self)
     if (self->pq == NULL)
         return;
     bool broken = imig_pq_is_broken(self->pq);
-    if (broken)
+    if (broken && !self->close_wanted)
         self->lost = true;
     if (broken || self->close_wanted) {
         PyObject *type, *value, *traceback;

@@ -86,7 +86,7 @@ static PyStructSequence_Field column_fields[] = {
     {"name", "Of the column."},
     {"type_code", "OID of the column's type."},
     {"display_size", "None."},
-    {"internal_size", "Bytes on the server, None where it varies."},
+    {"internal_size", "Bytes on the server, or the declared length, or -1."},
     {"precision", "Digits of a numeric, None where unlimited."},
     {"scale", "Digits behind the point of a numeric, None where unlimited."},
     {"null_ok", "None: the server does not say."},
@@ -112,12 +112,30 @@ imigpy_column_setup(PyObject *module)
 
 enum { NUMERIC_OID = 1700, VARIABLE_HEADER = 4 };
 
-/* As psycopg2's description: from the type modifier (numeric.c, make_numeric_typmod),
- * NULL without an exception where there is none. */
+/* The type modifier as psycopg2 shows it: without the header that it counts in. */
+static int
+modifier_of(const PGresult *pg, int column)
+{
+    int modifier = PQfmod(pg, column);
+    return modifier > 0 ? modifier - VARIABLE_HEADER : modifier;
+}
+
+/* As psycopg2: bytes on the server, else the declared length, else -1. */
+static int
+internal_size(const PGresult *pg, int column)
+{
+    int size = PQfsize(pg, column), modifier = modifier_of(pg, column);
+    if (size != -1)
+        return size;
+    return PQftype(pg, column) == NUMERIC_OID && modifier >= 0 ? modifier >> 16
+                                                               : modifier;
+}
+
+/* Precision or scale of a numeric (numeric.c, make_numeric_typmod), else None. */
 static PyObject *
 numeric_part(const PGresult *pg, int column, bool scale)
 {
-    int modifier = PQfmod(pg, column) - VARIABLE_HEADER;
+    int modifier = modifier_of(pg, column);
     if (PQftype(pg, column) != NUMERIC_OID || modifier < 0)
         return Py_NewRef(Py_None);
     if (!scale)
@@ -133,12 +151,11 @@ describe_column(const PGresult *pg, int i, const imigpy_codec *codec, pq_state *
     PyObject *column = PyStructSequence_New(state->column);
     if (column == NULL)
         return NULL;
-    int size = PQfsize(pg, i);
     PyObject *items[] = {
         imigpy_text(codec, name, (Py_ssize_t)strlen(name)),
         PyLong_FromUnsignedLong(PQftype(pg, i)),
         Py_NewRef(Py_None),
-        size >= 0 ? PyLong_FromLong(size) : Py_NewRef(Py_None),
+        PyLong_FromLong(internal_size(pg, i)),
         numeric_part(pg, i, false),
         numeric_part(pg, i, true),
         Py_NewRef(Py_None),
