@@ -186,13 +186,15 @@ def test_ctrl_c_while_connecting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         body = "interrupted(None, lambda: dbapi.connect(dsn))"
-        with child(body, f"host=127.0.0.1 port={port}") as process:
-            with silent.accept()[0] as half_open:
-                assert half_open.recv(1)
-                started = time.monotonic()
-                process.send_signal(signal.SIGINT)
-                assert outcome(process) == ["interrupted"]
-                assert time.monotonic() - started < BOUND
+        with (
+            child(body, f"host=127.0.0.1 port={port}") as process,
+            silent.accept()[0] as half_open,
+        ):
+            assert half_open.recv(1)
+            started = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            assert outcome(process) == ["interrupted"]
+            assert time.monotonic() - started < BOUND
 
 
 def test_ctrl_c_of_a_server_that_does_not_answer(database: Database) -> None:
