@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "pq_datetime.h"
+#include "pq_decode.h"
 
 static const imigpy_form form_null = {IMIGPY_NULL, 0, 0, NULL, false};
 static const imigpy_form form_list = {IMIGPY_LIST, 0, 0, NULL, false};
@@ -80,7 +81,7 @@ imigpy_refuse(const imigpy_writer *w, PyObject *class, const char *message)
 static int
 refuse_encoding(const imigpy_writer *w, const char *message)
 {
-    if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
+    if (imigpy_no_codec(w->codec) || !PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
         return -1;
     PyErr_Clear();
     return imigpy_refuse(w, w->codec->values->DataError, message);

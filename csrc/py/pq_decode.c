@@ -67,6 +67,17 @@ imigpy_as_data_error(const imigpy_codec *c, PyObject *kind, const char *message)
     return NULL;
 }
 
+bool
+imigpy_no_codec(const imigpy_codec *c)
+{
+    if (!PyErr_ExceptionMatches(PyExc_LookupError))
+        return false;
+    PyErr_SetString(c->values->NotSupportedError,
+                    "Python has no codec for the session's client_encoding; "
+                    "SET client_encoding TO UTF8");
+    return true;
+}
+
 /* The server's text for a message: what cannot be decoded is replaced. */
 static PyObject *
 for_message(imig_str s)
@@ -107,7 +118,7 @@ imigpy_decode_str(const imigpy_codec *c, imig_str s)
                                     c->ascii_server ? "surrogateescape" : NULL);
     else
         text = PyUnicode_Decode(s.ptr, len, c->py_encoding, NULL);
-    if (text == NULL)
+    if (text == NULL && !imigpy_no_codec(c))
         return imigpy_as_data_error(c, PyExc_UnicodeDecodeError,
                                     "text that is not in the client's encoding");
     return text;

@@ -44,6 +44,10 @@ PyObject *imigpy_no_room(const imigpy_codec *c, const char *type, const char *wh
 PyObject *imigpy_as_data_error(const imigpy_codec *c, PyObject *kind,
                                const char *message);
 
+/* Whether the raised exception is that of a client_encoding unknown to Python, in whose
+ * place NotSupportedError is raised then. */
+bool imigpy_no_codec(const imigpy_codec *c);
+
 static inline bool
 imigpy_is(imig_str s, const char *word, size_t len)
 {

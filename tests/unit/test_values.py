@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from ibutsu_migrate.engine.ranges import Multirange, Range
-from ibutsu_migrate.errors import DataError, ProgrammingError
+from ibutsu_migrate.errors import DataError, NotSupportedError, ProgrammingError
 
 _pq = pytest.importorskip(
     "ibutsu_migrate._pq",
@@ -346,6 +346,13 @@ def test_decoding(oid: int, text: str, value: object) -> None:
 def test_what_python_has_no_room_for(oid: int, text: str | bytes, says: str) -> None:
     with pytest.raises(DataError, match=says):
         _pq.decode(oid, text.encode() if isinstance(text, str) else text)
+
+
+def test_an_encoding_that_python_does_not_have() -> None:
+    with pytest.raises(NotSupportedError, match="client_encoding"):
+        _pq.decode(25, b"x", encoding="mule_internal")
+    with pytest.raises(NotSupportedError, match="client_encoding"):
+        _pq.literal("x", encoding="mule_internal")
 
 
 def test_clamping() -> None:
