@@ -104,6 +104,7 @@ class Connection:
     @isolation_level.setter
     def isolation_level(self, value: str | int | None, /) -> None: ...
     read_only: bool | None
+    hstore_oids: tuple[int, int]
     deferrable: bool | None
     dsn: str
     @property

@@ -235,6 +235,34 @@ set_flag(PyObject *conn, PyObject *value, void *closure)
     return 0;
 }
 
+/* ---- Types that have an OID of their own in each database ---- */
+
+static PyObject *
+get_hstore_oids(PyObject *conn, void *Py_UNUSED(closure))
+{
+    const imigpy_codec *codec = &((imigpy_conn *)conn)->codec;
+    return Py_BuildValue("(II)", codec->hstore_oid, codec->hstore_array_oid);
+}
+
+static int
+set_hstore_oids(PyObject *conn, PyObject *value, void *Py_UNUSED(closure))
+{
+    imigpy_codec *codec = &((imigpy_conn *)conn)->codec;
+    unsigned int oid, array_oid;
+    if (no_deleting(value) < 0)
+        return -1;
+    if (!PyTuple_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "hstore_oids is a tuple of two integers");
+        return -1;
+    }
+    if (!PyArg_ParseTuple(value, "II;hstore_oids is a tuple of two integers", &oid,
+                          &array_oid))
+        return -1;
+    codec->hstore_oid = oid;
+    codec->hstore_array_oid = array_oid;
+    return 0;
+}
+
 /* ---- Looking ---- */
 
 static PyObject *
@@ -316,6 +344,8 @@ PyGetSetDef imigpy_conn_getset[] = {
     {"deferrable", get_flag, set_flag,
      "Of the transactions to come; None is the server's default.",
      (char[]){"deferrable"}},
+    {"hstore_oids", get_hstore_oids, set_hstore_oids,
+     "OIDs of hstore and hstore[], whose values are then dicts; 0 is unknown.", NULL},
     {"closed", get_closed, NULL, "0 open, 1 closed, 2 lost.", NULL},
     {"notices", get_list, NULL, "The newest 50 messages of the server.",
      (char[]){"notices"}},

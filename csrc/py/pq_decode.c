@@ -417,6 +417,36 @@ element_type(const imigpy_codec *c, unsigned int oid)
     return c->hstore_array_oid != 0 && oid == c->hstore_array_oid ? c->hstore_oid : 0;
 }
 
+static PyObject *decode_container(const imigpy_codec *c, unsigned int element,
+                                  imig_str s);
+
+/* The server puts backslashes before it changes to the client's encoding, in some of
+ * which their byte is also the second half of other characters: back to UTF-8 first. */
+static PyObject *
+recode_container(const imigpy_codec *c, unsigned int element, imig_str s)
+{
+    imigpy_codec in_utf8 = *c;
+    Py_ssize_t len;
+    PyObject *value = NULL;
+    PyObject *text = imigpy_decode_str(c, s);
+    const char *utf8 = text != NULL ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
+    in_utf8.py_encoding = NULL;
+    if (utf8 != NULL)
+        value = decode_container(&in_utf8, element, (imig_str){utf8, (size_t)len});
+    Py_XDECREF(text);
+    return value;
+}
+
+/* An array of `element`; an hstore if that is 0. */
+static PyObject *
+decode_container(const imigpy_codec *c, unsigned int element, imig_str s)
+{
+    if (c->py_encoding != NULL)
+        return recode_container(c, element, s);
+    return element != 0 ? imigpy_decode_array(c, element, s)
+                        : imigpy_decode_hstore(c, s);
+}
+
 /* Ranges, arrays and what has an OID of its own in each database; else text: enums,
  * reg*, geometric types, money, bits, networks, composites, and all types that an
  * extension or a user made. */
@@ -428,10 +458,8 @@ decode_other(const imigpy_codec *c, unsigned int oid, imig_str s)
         return oid < OID_INT4MULTIRANGE ? imigpy_decode_range(c, bound, s)
                                         : imigpy_decode_multirange(c, bound, s);
     const unsigned int element = element_type(c, oid);
-    if (element != 0)
-        return imigpy_decode_array(c, element, s);
-    if (c->hstore_oid != 0 && oid == c->hstore_oid)
-        return imigpy_decode_hstore(c, s);
+    if (element != 0 || (c->hstore_oid != 0 && oid == c->hstore_oid))
+        return decode_container(c, element, s);
     return imigpy_decode_str(c, s);
 }
 

@@ -44,7 +44,9 @@ _LOST_WORDS: Final = (
 _FIRST_LOOK: Final = """
 SELECT pg_catalog.version(), pg_catalog.current_schema(),
   pg_catalog.current_setting('transaction_isolation'),
-  pg_catalog.current_setting('standard_conforming_strings')
+  pg_catalog.current_setting('standard_conforming_strings'),
+  (SELECT pg_catalog.min(oid) FROM pg_catalog.pg_type WHERE typname = 'hstore'),
+  (SELECT pg_catalog.min(typarray) FROM pg_catalog.pg_type WHERE typname = 'hstore')
 """
 
 _VERSION: Final = re.compile(
@@ -79,7 +81,8 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
     Args:
         client_encoding: Of the connection; UTF8 by default, whatever PGCLIENTENCODING
             says.
-        use_native_hstore: psycopg2's; HSTORE columns are dicts either way.
+        use_native_hstore: Have the driver make dicts of hstore values, as psycopg2
+            does; columns of type HSTORE are dicts either way.
         executemany_mode: psycopg2's, without effect.
         executemany_batch_page_size: psycopg2's, without effect.
         **kwargs: As for any PostgreSQL dialect: ``json_serializer``, ...
@@ -123,6 +126,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
             )
         self.client_encoding = client_encoding
         self.use_native_hstore = use_native_hstore
+        self._hstore_oids = (0, 0)
         self._first_look: tuple[str, str | None, str, str] | None = None
 
     @property
@@ -177,9 +181,19 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
     def _dbapi(self) -> Any:
         return self.dbapi or self.import_dbapi()
 
+    def on_connect(self) -> Any:
+        """What each new connection is told; nothing is sent."""
+        return self._prepare
+
+    def _prepare(self, dbapi_connection: Any) -> None:
+        dbapi_connection.hstore_oids = self._hstore_oids
+
     def initialize(self, connection: Connection) -> None:
         """Learn about the server, in one round trip."""
         row = connection.exec_driver_sql(_FIRST_LOOK).one()
+        if self.use_native_hstore:
+            self._hstore_oids = (row[4] or 0, row[5] or 0)
+            self._prepare(connection.connection.dbapi_connection)
         self._first_look = (row[0], row[1], row[2], row[3])
         try:
             self._stock.initialize(connection)

@@ -13,6 +13,7 @@ import io
 import os
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
@@ -375,3 +376,62 @@ def test_objects_made_for_psycopg2(connection: Any) -> None:
     assert _pq.literal(stock) == b"'[1,5]'"
     with pytest.raises(ProgrammingError, match="can't adapt"):
         _pq.literal(psycopg2.extensions.AsIs("x"))
+
+
+def test_hstore_is_a_dict_where_its_type_is_known(database: Database) -> None:
+    dbapi = pytest.importorskip("ibutsu_migrate.engine.dbapi")
+    sql = """SELECT '"a"=>"it''s", "b"=>NULL'::hstore, ARRAY['x=>1']::hstore[]"""
+    database.cluster.psql("CREATE SCHEMA e", database.name)
+    database.cluster.psql("CREATE EXTENSION hstore SCHEMA e", database.name)
+    options = {"options": "-c search_path=public,e"}
+    found = []
+    for driver in ("psycopg2", "ibutsu"):
+        engine = sqlalchemy.create_engine(database.url(driver), connect_args=options)
+        for _ in range(2):
+            with engine.connect() as connection:
+                found.append(connection.exec_driver_sql(sql).one())
+                connection.invalidate()
+        engine.dispose()
+    assert found == [({"a": "it's", "b": None}, [{"x": "1"}])] * 4
+    with closing(dbapi.connect(database.dsn, **options)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(sql)
+        assert type(cursor.fetchone()[0]) is str
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [("LATIN1", "é\\'ß"), ("SJIS", "表ソ\\能'"), ("BIG5", "功\\"), ("EUC_KR", "한")],
+)
+def test_text_in_the_clients_encoding(
+    encoding: str, text: str, database: Database
+) -> None:
+    dbapi = pytest.importorskip("ibutsu_migrate.engine.dbapi")
+    with closing(dbapi.connect(database.dsn, client_encoding=encoding)) as connection:
+        cursor = connection.cursor()
+        sql = "SELECT %(x)s, convert_to(%(x)s, 'UTF8'), ARRAY[%(x)s]"
+        cursor.execute(sql, {"x": text})
+        assert cursor.fetchone() == (text, text.encode(), [text])
+        with pytest.raises(DataError, match="encoding does not have"):
+            cursor.execute("SELECT %s", ("😀",))
+
+
+def test_a_database_without_encoding(database: Database) -> None:
+    """Bytes of any kind come and go as they are, text or not."""
+    dbapi = pytest.importorskip("ibutsu_migrate.engine.dbapi")
+    database.cluster.psql(
+        f'CREATE DATABASE "{database.name}_ascii" TEMPLATE template0 '
+        "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'",
+        database.name,
+    )
+    try:
+        dsn = database.dsn.replace(database.name, f"{database.name}_ascii")
+        with closing(dbapi.connect(dsn, client_encoding="SQL_ASCII")) as connection:
+            cursor = connection.cursor()
+            cursor.execute("SELECT E'\\xff''\\xc3\\xa9'")
+            found = cursor.fetchone()[0]
+            assert found == "\udcff'é"
+            cursor.execute("SELECT convert_to(%s, 'SQL_ASCII')", (found,))
+            assert cursor.fetchone() == (b"\xff'\xc3\xa9",)
+    finally:
+        database.cluster.drop_database(f"{database.name}_ascii")
