@@ -181,7 +181,8 @@ merge(merger *m)
     return 0;
 }
 
-/* A dict, or what has keys(); a tuple answers to PyMapping_Check() too. */
+/* A dict, or what has keys(); a tuple answers to PyMapping_Check() too. 0 or 1, -1 with
+ * an exception. */
 static int
 is_mapping(PyObject *params)
 {
@@ -189,13 +190,25 @@ is_mapping(PyObject *params)
         return 0;
     if (PyDict_Check(params))
         return 1;
-    return PyMapping_Check(params) ? PyObject_HasAttrString(params, "keys") : 0;
+    /* Not PyObject_HasAttrString(), which loses a MemoryError. */
+    PyObject *keys = PyObject_GetAttrString(params, "keys");
+    if (keys != NULL) {
+        Py_DECREF(keys);
+        return PyMapping_Check(params);
+    }
+    if (!PyErr_ExceptionMatches(PyExc_AttributeError))
+        return -1;
+    PyErr_Clear();
+    return 0;
 }
 
 int
 imigpy_merge(const imigpy_codec *c, imig_buf *out, const char *sql, Py_ssize_t len,
              PyObject *params)
 {
+    const int mapping = is_mapping(params);
+    if (mapping < 0)
+        return -1;
     merger m = {
         .writer = IMIGPY_WRITER_INIT(c),
         .out = out,
@@ -203,7 +216,7 @@ imigpy_merge(const imigpy_codec *c, imig_buf *out, const char *sql, Py_ssize_t l
         .at = sql,
         .end = sql + len,
         .params = params,
-        .mapping = is_mapping(params) != 0,
+        .mapping = mapping == 1,
     };
     if (!m.mapping && !PySequence_Check(params)) {
         PyErr_Format(PyExc_TypeError,
