@@ -24,7 +24,7 @@ import sqlalchemy.dialects.postgresql
 import value_samples
 
 from ibutsu_migrate.engine.ranges import Multirange, Range
-from ibutsu_migrate.errors import DataError, ProgrammingError
+from ibutsu_migrate.errors import DataError, NotSupportedError, ProgrammingError
 
 _pq = pytest.importorskip(
     "ibutsu_migrate._pq",
@@ -435,3 +435,26 @@ def test_a_database_without_encoding(database: Database) -> None:
             assert cursor.fetchone() == (b"\xff'\xc3\xa9",)
     finally:
         database.cluster.drop_database(f"{database.name}_ascii")
+
+
+def test_databases_with_styles_of_their_own(database: Database) -> None:
+    dbapi = pytest.importorskip("ibutsu_migrate.engine.dbapi")
+    name = f'ALTER DATABASE "{database.name}" SET'
+    database.cluster.psql(f"{name} DateStyle = 'German, DMY'", database.name)
+    database.cluster.psql(f"{name} IntervalStyle = 'iso_8601'", database.name)
+    with closing(dbapi.connect(database.dsn)) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT %s, '01/02/2026'::date", (dt.date(2026, 12, 31),))
+        assert cursor.fetchone() == (dt.date(2026, 12, 31), dt.date(2026, 2, 1))
+        cursor.execute("SELECT %s", (dt.timedelta(1),))
+        with pytest.raises(NotSupportedError, match="SET IntervalStyle TO postgres"):
+            cursor.fetchone()
+        cursor.execute("SET DateStyle = 'SQL'; SELECT now()")
+        with pytest.raises(NotSupportedError, match="SET DateStyle TO ISO"):
+            cursor.fetchone()
+        # Each number of an interval has its sign, in any style.
+        for style in ("sql_standard", "postgres_verbose", "postgres"):
+            cursor.execute(f"SET IntervalStyle = {style}")
+            value = dt.timedelta(-1, 3, 5)
+            cursor.execute("SELECT extract(epoch FROM %s)", (value,))
+            assert float(cursor.fetchone()[0]) == value.total_seconds()
