@@ -17,6 +17,10 @@ from urllib.parse import quote, quote_plus
 
 from .errors import IbutsuMigrateError
 
+STOPPED_OUTSIDE: Final = (
+    "stopped by a signal while nothing was being done in the database."
+)
+
 _SHOWN_SQL: Final = 300
 
 

@@ -30,6 +30,46 @@ class ExtensionError(IbutsuMigrateError, ImportError):
     """A C extension is not there or cannot be loaded."""
 
 
+class RunError(IbutsuMigrateError):
+    """A safe run that could not begin or had to stop.
+
+    Attributes:
+        run_id: Of the run; it is in the application name of its connections.
+    """
+
+    def __init__(
+        self, message: str, *, remedy: str | None = None, run_id: str | None = None
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.run_id = run_id
+
+
+class LockWaitError(RunError):
+    """Another run held the lock for longer than ``lock_wait``. Nothing was done."""
+
+
+class LockLostError(RunError):
+    """The lock is gone in the middle of a run, which stopped before it wrote on."""
+
+
+class StandbyError(RunError):
+    """The server is in recovery: it answers questions and changes nothing."""
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """A safe run that was stopped by a signal: cancelled, rolled back, told.
+
+    Attributes:
+        signal_number: Which signal.
+        exit_code: What a command line exits with: 128 and the number.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+        self.exit_code = 128 + signal_number
+
+
 class Warning(Exception):  # noqa: N818 - the name is PEP 249's
     """PEP 249 ``Warning``."""
 

@@ -34,9 +34,12 @@ def _install_revisions() -> None:
 
 
 def _install_troubles() -> None:
+    from .runtime import hook
     from .troubles import install
 
     install()
+    # Around it: a safe run may call Alembic several times.
+    hook.install()
 
 
 class _Plugin(ModuleType):

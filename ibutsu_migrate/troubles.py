@@ -26,13 +26,16 @@ from alembic.util import CommandError
 from sqlalchemy.engine import make_url
 
 from . import advice
-from .errors import Error, IbutsuMigrateError
+from .errors import Error, IbutsuMigrateError, RunInterrupted
 
 URL_ATTRIBUTE: Final = "ibutsu_migrate.url"
 """Where the database's URL is left in ``config.attributes``, for messages."""
 
 PROGRAM_ATTRIBUTE: Final = "ibutsu_migrate.program"
 """Where a command line of ours says how it is called, for messages."""
+
+FAILURE_ATTRIBUTE: Final = "ibutsu_migrate_failure"
+"""Where a safe run leaves on an exception what is known about its failure."""
 
 _INSTALLED: Final = "_ibutsu_migrate_stock"
 _NOT_UP_TO_DATE: Final = "Target database is not up to date."
@@ -188,6 +191,10 @@ def _run_cmd(
     """The command line's end: notes on stderr, tracebacks of known troubles told."""
     try:
         return stock(line, config, options)
+    except RunInterrupted as stopped:
+        failure = getattr(stopped, FAILURE_ATTRIBUTE, None)
+        _say(f"FAILED: {failure or advice.STOPPED_OUTSIDE}")
+        sys.exit(stopped.exit_code)
     except SystemExit as ending:
         # Alembic has printed "FAILED: ..." and left from its own except clause.
         error = ending.__context__
@@ -197,6 +204,10 @@ def _run_cmd(
     except Exception as error:
         if options.raiseerr:
             raise
+        failure = getattr(error, FAILURE_ATTRIBUTE, None)
+        if failure is not None and not isinstance(error, IbutsuMigrateError):
+            _say(f"FAILED: {failure}")
+            sys.exit(1)
         text = explained(error, config)
         if text is None:
             raise

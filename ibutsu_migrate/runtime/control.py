@@ -1,0 +1,104 @@
+"""The control connection: holds the lock, and looks at what happens meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection, Engine
+
+_ANSWERS_WITHIN: Final = "10s"
+
+
+class Control:
+    """A second connection, made as env.py's engine makes its own.
+
+    Its pool is a copy of the engine's, so that a creator, token authentication and
+    connect events do their work, and that a pool of one does not run dry. Its
+    transaction is READ COMMITTED: between statements it has no snapshot, so neither
+    vacuum nor a concurrent index build waits for it.
+
+    Threads: any; one statement at a time.
+    """
+
+    def __init__(self, engine: Engine, application_name: str) -> None:
+        self._engine = Engine(engine.pool.recreate(), engine.dialect, engine.url)
+        self._name = application_name
+        self._mutex = threading.RLock()
+        self._connection: Connection | None = None
+        self._begun = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return self._connection is not None
+
+    def query(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> Sequence[Any]:
+        """Run one statement in the open transaction, or in a new one.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: The connection is lost, or the statement fails.
+        """
+        with self._mutex:
+            connection = self._open()
+            if not self._begun:
+                connection.execute(text(_LIMITS), {"name": self._name})
+                if connection.dialect.server_version_info >= (17,):  # type: ignore[operator]
+                    connection.execute(text(_LIMITS_17))
+                self._begun = True
+            return connection.execute(text(sql), parameters or {}).all()
+
+    def look(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> Sequence[Any]:
+        """As ``query``, but a statement that fails does not end the transaction.
+
+        A transaction that fails gives up its locks at once, the advisory ones too.
+        """
+        with self._mutex:
+            if not self._begun:
+                self.query("SELECT 1")
+            with self._open().begin_nested():
+                return self.query(sql, parameters)
+
+    def end(self) -> None:
+        """End the transaction, and with it all locks; the connection stays."""
+        with self._mutex:
+            self._begun = False
+            if self._connection is not None:
+                self._connection.rollback()
+
+    def close(self) -> None:
+        """Close the connection; what it raises is of no interest to anybody."""
+        with self._mutex:
+            connection, self._connection = self._connection, None
+            self._begun = False
+            try:
+                if connection is not None:
+                    # The pool's reset is a round trip that may find the server gone.
+                    connection.invalidate()
+                    connection.close()
+            finally:
+                self._engine.dispose()
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(
+                isolation_level="READ COMMITTED"
+            )
+        return self._connection
+
+
+# All of them end with the transaction: nothing is left on a pooler's connection.
+_LIMITS: Final = f"""
+SELECT set_config('application_name', :name, true),
+       set_config('idle_in_transaction_session_timeout', '0', true),
+       set_config('statement_timeout', '{_ANSWERS_WITHIN}', true),
+       set_config('lock_timeout', '0', true)
+"""
+
+_LIMITS_17: Final = "SELECT set_config('transaction_timeout', '0', true)"

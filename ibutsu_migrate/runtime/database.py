@@ -1,0 +1,120 @@
+"""Which database a run is on, and which revisions it is at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from .driver import Transaction, is_autocommit, transaction
+
+# Where the version table is, as an unqualified name finds it; else where it would be
+# made. As Alembic's has_table() does it, which goes by pg_table_is_visible().
+_IDENTIFY: Final = """
+SELECT CAST(coalesce({schema}, (
+           SELECT n.nspname FROM pg_class c
+           JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE c.oid = to_regclass(quote_ident({table}))
+       ), current_schema(), 'public') AS text),
+       CAST(current_database() AS text), CAST(current_user AS text),
+       pg_is_in_recovery(), current_setting('transaction_isolation'), version()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the server says about itself and the connection.
+
+    Attributes:
+        schema: Of the version table.
+        database: Its name.
+        user: Who is connected.
+        standby: Whether the server is in recovery.
+        snapshot_is_old: Whether the transaction goes on seeing what it saw first.
+        version: The server's own words.
+    """
+
+    schema: str
+    database: str
+    user: str
+    standby: bool
+    snapshot_is_old: bool
+    version: str
+
+
+def identify(connection: Connection, table: str, schema: str | None) -> Place:
+    """Ask the migration's connection, and leave it as it was.
+
+    Args:
+        connection: In a transaction or not.
+        table: The version table.
+        schema: Its schema, or None: where it is found.
+    """
+    given = "NULL" if schema is None else _literal(schema)
+    sql = _IDENTIFY.format(schema=given, table=_literal(table))
+    found, database, user, standby, isolation, version = _row(connection, sql)
+    return Place(
+        schema=found,
+        database=database,
+        user=user,
+        standby=standby,
+        snapshot_is_old=isolation in ("repeatable read", "serializable"),
+        version=version,
+    )
+
+
+def _row(connection: Connection, sql: str) -> Any:
+    """One row. A transaction that is not open yet is not open afterwards.
+
+    SQLAlchemy may have begun one of which the server does not know: what it sees later
+    must not be older than the lock.
+    """
+    dbapi: Any = connection.connection.dbapi_connection
+    state = transaction(dbapi)
+    if state is Transaction.UNKNOWN:
+        begun = connection.in_transaction()
+        row = connection.execute(text(sql)).one()
+        if not begun:
+            connection.rollback()
+        return row
+    cursor = dbapi.cursor()
+    try:
+        cursor.execute(sql)
+        row = cursor.fetchone()
+    finally:
+        cursor.close()
+    if state is Transaction.IDLE and not is_autocommit(dbapi):
+        dbapi.rollback()
+    return row
+
+
+def heads_of(
+    ask: Callable[..., Any], schema: str, table: str
+) -> tuple[str, ...] | None:
+    """The revisions in a version table; None where it cannot be read.
+
+    Args:
+        ask: ``Control.look``.
+        schema: Of the table.
+        table: Its name.
+    """
+    name = f"{_identifier(schema)}.{_identifier(table)}"
+    try:
+        if ask("SELECT to_regclass(:name)", {"name": name})[0][0] is None:
+            return ()
+        rows = ask(f"SELECT version_num FROM {name} ORDER BY 1")  # noqa: S608 - quoted
+    except Exception:
+        return None
+    return tuple(row[0] for row in rows)
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""').replace(":", "\\:") + '"'
+
+
+def _literal(value: str) -> str:
+    escaped = value.replace("'", "''")
+    return f"'{escaped}'"

@@ -1,0 +1,170 @@
+"""How a run failed, in four parts: what, what was said, where things are, next."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final
+
+from .driver import diagnostic, sqlstate
+from .events import Blocker, revisions
+
+_SHOWN_SQL: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What is known after a run has failed.
+
+    Attributes:
+        run_id: Of the run.
+        operation: ``upgrade``, ``downgrade``, ``stamp``, ...
+        revision: At which it failed, or None where it was before or after them.
+        path: Its file.
+        line: There, or None.
+        statement: The SQL, or None where it was none.
+        kind: The error's class.
+        message: What the server or Python said.
+        sqlstate: From the server.
+        detail: From the server.
+        hint: From the server.
+        heads: Where the database is now; None where that cannot be read.
+        rolled_back: Whether nothing of that revision is left.
+        blockers: Who was in the way.
+        remedy: What to type next.
+    """
+
+    run_id: str
+    operation: str
+    revision: str | None
+    path: str | None
+    line: int | None
+    statement: str | None
+    kind: str
+    message: str
+    sqlstate: str | None
+    detail: str | None
+    hint: str | None
+    heads: tuple[str, ...] | None
+    rolled_back: bool
+    blockers: tuple[Blocker, ...]
+    remedy: str
+
+    def __str__(self) -> str:
+        return "\n".join(
+            (*self._what(), *self._said(), self._state(), f"Next: {self.remedy}")
+        )
+
+    def _what(self) -> Iterator[str]:
+        where = f" at {self.path}:{self.line}" if self.line else ""
+        which = f"revision {self.revision}" if self.revision else self.operation
+        yield f"{which} failed{where}."
+        if self.statement:
+            yield f"SQL: {' '.join(self.statement.split())[:_SHOWN_SQL]}"
+
+    def _said(self) -> Iterator[str]:
+        code = f" ({self.sqlstate})" if self.sqlstate else ""
+        yield f"{self.kind}{code}: {self.message}"
+        if self.detail:
+            yield f"Detail: {self.detail}"
+        if self.hint:
+            yield f"Hint: {self.hint}"
+        for blocker in self.blockers:
+            yield f"In the way: {blocker}"
+
+    def _state(self) -> str:
+        at = "at an unknown revision (it could not be read)"
+        if self.heads is not None:
+            at = f"at {revisions(self.heads)}"
+        which = f"revision {self.revision}" if self.revision else "this run"
+        if self.rolled_back:
+            return f"The database is {at}; nothing of {which} is left in it."
+        return (
+            f"The database is {at}; a part of {which} was committed before it failed, "
+            "and is still there."
+        )
+
+
+def describe(
+    error: BaseException,
+    *,
+    run_id: str,
+    operation: str,
+    step: Any,
+    stopped_by: int | None,
+    heads: tuple[str, ...] | None,
+    rolled_back: bool,
+    blockers: tuple[Blocker, ...],
+    program: str,
+) -> Failure:
+    """Describe a failure.
+
+    Args:
+        error: What was raised.
+        run_id: Of the run.
+        operation: Of the run.
+        step: Alembic's step that failed, or None.
+        stopped_by: The signal that stopped the run, or None.
+        heads: Where the database is now.
+        rolled_back: Whether nothing of the step is left.
+        blockers: Who was in the way.
+        program: ``alembic`` or ``flask db``.
+    """
+    script = getattr(step, "revision", None)
+    path = getattr(script, "path", None)
+    driver = getattr(error, "orig", None) or error
+    primary = diagnostic(error, "message_primary")
+    message = primary or str(driver).strip() or type(driver).__name__
+    stopped = stopped_by is not None
+    if stopped_by is not None:
+        message = f"stopped by {signal.Signals(stopped_by).name}"
+    return Failure(
+        run_id=run_id,
+        operation=operation,
+        revision=getattr(script, "revision", None),
+        path=path,
+        line=_line_in(path, error.__traceback__),
+        statement=getattr(error, "statement", None),
+        kind="Interrupted" if stopped else type(driver).__name__,
+        message=message,
+        sqlstate=sqlstate(error),
+        detail=diagnostic(error, "message_detail"),
+        hint=diagnostic(error, "message_hint"),
+        heads=heads,
+        rolled_back=rolled_back,
+        blockers=blockers,
+        remedy=_remedy(program, operation, stopped, rolled_back, blockers),
+    )
+
+
+def _line_in(path: str | None, trace: TracebackType | None) -> int | None:
+    line = None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == path:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _remedy(
+    program: str,
+    operation: str,
+    stopped: bool,
+    rolled_back: bool,
+    blockers: tuple[Blocker, ...],
+) -> str:
+    again = f"type `{program} {operation} ...` again"
+    if not rolled_back:
+        return (
+            "look what of the revision is there, take it back or complete it by hand, "
+            f"then {again}; split what runs outside a transaction into a revision of "
+            "its own."
+        )
+    if blockers:
+        return (
+            "let those in the way end, or end them, and "
+            f"{again}; -x ibutsu_migrate.lock_patience=1h is more patient."
+        )
+    return f"{again}." if stopped else f"correct the cause and {again}."

@@ -1,0 +1,190 @@
+"""Where safe runs are hooked into Alembic: what every way in passes through.
+
+``alembic``, ``flask db`` and ``alembic.command`` all end in
+``MigrationContext.run_migrations``, whatever env.py looks like. Importing this imports
+Alembic.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from alembic.config import CommandLine
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import (
+    HeadMaintainer,
+    MigrationContext,
+    _ProxyTransaction,
+)
+
+from ..config import (
+    Mode,
+    Settings,
+    require_available,
+    settings_for,
+    settings_from_environment,
+)
+from ..errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from .run import SafeRun
+
+_INSTALLED: Final = "_ibutsu_migrate_unsafe"
+_RUN: Final = "_ibutsu_migrate_run"
+_RUNS: Final = "_ibutsu_migrate_runs"
+
+# Alembic's own commands that change the database. Those of them that only look are
+# not here; what is not Alembic's own is taken for one that changes something.
+_CHANGING: Final = frozenset(("upgrade", "downgrade", "stamp", "ensure_version"))
+
+
+def install() -> None:
+    """Wrap Alembic's classes. Safe to call twice."""
+    _wrap(MigrationContext, "run_migrations", _run_migrations)
+    _wrap(HeadMaintainer, "update_to_step", _update_to_step)
+    _wrap(_ProxyTransaction, "__exit__", _transaction_exit)
+    _wrap(_ProxyTransaction, "commit", _transaction_commit)
+    _wrap(_ProxyTransaction, "rollback", _transaction_rollback)
+    _wrap(EnvironmentContext, "__exit__", _environment_exit)
+    _wrap(CommandLine, "run_cmd", _run_cmd)
+
+
+def _wrap(owner: type, name: str, wrapper: Callable[..., Any]) -> None:
+    stock = getattr(owner, name)
+    if hasattr(stock, _INSTALLED):
+        return
+
+    @functools.wraps(stock)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return wrapper(stock, self, *args, **kwargs)
+
+    setattr(wrapped, _INSTALLED, stock)
+    setattr(owner, name, wrapped)
+
+
+def operation_of(context: MigrationContext) -> str | None:
+    """What a context is about to do; None where it only looks or writes SQL."""
+    work = context._migrations_fn
+    if context.as_sql or context.connection is None or work is None:
+        return None
+    module = getattr(work, "__module__", None) or ""
+    name = str(getattr(work, "__qualname__", "run")).partition(".")[0]
+    if module == "alembic.command":
+        return name if name in _CHANGING else None
+    return None if module.startswith("alembic.") else name
+
+
+def _run_cmd(stock: Callable[..., Any], line: CommandLine, *arguments: Any) -> Any:
+    """Signals are handled from here on: env.py imports an application for seconds.
+
+    As process 1 of a container nothing else would end it: there is no default action.
+    """
+    try:
+        safe = settings_for(arguments[0]).mode is Mode.SAFE
+    except ConfigurationError:
+        safe = False  # whoever needs the settings says what is wrong with them
+    if not safe:
+        return stock(line, *arguments)
+    from .signals import Signals
+
+    signals = Signals.enter(_is_idle)
+    try:
+        return stock(line, *arguments)
+    finally:
+        signals.leave(_is_idle)
+
+
+def _is_idle() -> bool:
+    return False
+
+
+def _settings_of(context: MigrationContext) -> Settings:
+    if context.config is None:
+        return settings_from_environment(os.environ)
+    return settings_for(context.config)
+
+
+def _run_migrations(
+    stock: Callable[..., Any], context: MigrationContext, **kw: Any
+) -> Any:
+    operation = operation_of(context)
+    if operation is None or context.connection is None:
+        return stock(context, **kw)
+    settings = _settings_of(context)
+    if require_available(settings).mode is not Mode.SAFE:
+        return stock(context, **kw)
+    if context.dialect.name != "postgresql":
+        return stock(context, **kw)
+    # Only now: other modes do not need it.
+    from .run import SafeRun
+
+    run = SafeRun(context, context.connection, settings, operation)
+    setattr(context, _RUN, run)
+    environment = context.environment_context
+    if environment is not None:
+        runs: list[SafeRun] = getattr(environment, _RUNS, [])
+        runs.append(run)
+        setattr(environment, _RUNS, runs)
+    return run.execute(stock, kw)
+
+
+def _update_to_step(
+    stock: Callable[..., Any], maintainer: HeadMaintainer, step: Any
+) -> Any:
+    run: SafeRun | None = getattr(maintainer.context, _RUN, None)
+    if run is not None:
+        run.prove_lock()
+    return stock(maintainer, step)
+
+
+def _tell(context: MigrationContext, error: BaseException | None) -> None:
+    run: SafeRun | None = getattr(context, _RUN, None)
+    if run is not None:
+        run.transaction_ended(error)
+
+
+def _transaction_exit(
+    stock: Callable[..., Any],
+    transaction: _ProxyTransaction,
+    kind: Any,
+    error: Any,
+    trace: Any,
+) -> Any:
+    context = transaction.migration_context
+    try:
+        result = stock(transaction, kind, error, trace)
+    except BaseException as failed:
+        _tell(context, failed)
+        raise
+    _tell(context, error)
+    return result
+
+
+def _transaction_commit(
+    stock: Callable[..., Any], transaction: _ProxyTransaction
+) -> Any:
+    return _transaction_exit(lambda *_: stock(transaction), transaction, *[None] * 3)
+
+
+def _transaction_rollback(
+    stock: Callable[..., Any], transaction: _ProxyTransaction
+) -> Any:
+    return _transaction_exit(lambda *_: stock(transaction), transaction, *[None] * 3)
+
+
+def _environment_exit(
+    stock: Callable[..., Any],
+    environment: EnvironmentContext,
+    kind: Any = None,
+    error: Any = None,
+    trace: Any = None,
+) -> Any:
+    try:
+        return stock(environment, kind, error, trace)
+    finally:
+        runs: list[SafeRun] = getattr(environment, _RUNS, [])
+        while runs:
+            runs.pop().transaction_ended(error)

@@ -1,0 +1,107 @@
+"""Where events go: a person's terminal, a log, a program."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import IO, Any, Final
+
+from .events import Event, Listener, Warned
+
+LISTENER_ATTRIBUTE: Final = "ibutsu_migrate.listener"
+"""Where a caller leaves a function in ``config.attributes`` that is called with each
+event, from the migration's thread and from the watcher's."""
+
+_PROGRAM: Final = "ibutsu-migrate"
+
+
+def listener_for(config: Any, report: str) -> Listener:
+    """Whom to tell.
+
+    On a command line: text on stderr or JSON on stdout. Elsewhere: the caller's own
+    function if there is one, else the logger ``ibutsu_migrate.run``.
+
+    Args:
+        config: Alembic's, or None.
+        report: The policy.
+    """
+    attributes = config.attributes if config is not None else {}
+    given: Listener | None = attributes.get(LISTENER_ATTRIBUTE)
+    if given is not None:
+        return given
+    if getattr(config, "cmd_opts", None) is None:
+        return _log
+    if report == "none":
+        return lambda event: None
+    if report == "json":
+        return _Lines(sys.stdout).json
+    return _Lines(sys.stderr).text
+
+
+class Reporter:
+    """Tells what happens in one run.
+
+    Args:
+        run_id: Of the run.
+        listener: Whom. What it raises stops nothing.
+    """
+
+    def __init__(self, run_id: str, listener: Listener) -> None:
+        self._run_id = run_id
+        self._listener = listener
+
+    def tell(self, kind: type[Event], **fields: Any) -> Event:
+        """Make an event that happens now, and pass it on.
+
+        Args:
+            kind: Its class.
+            **fields: Its fields but for run and time.
+        """
+        event = kind(run=self._run_id, time=datetime.now(UTC), **fields)
+        with suppress(Exception):
+            self._listener(event)
+        return event
+
+
+def _log(event: Event) -> None:
+    # Made only now: fileConfig() in an env.py disables the loggers that exist then.
+    if not event.line():
+        return
+    level = logging.WARNING if isinstance(event, Warned) else logging.INFO
+    logging.getLogger("ibutsu_migrate.run").log(level, "%s", event.line())
+
+
+class _Lines:
+    """Writes lines as a whole, from several threads."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._mutex = threading.Lock()
+
+    def text(self, event: Event) -> None:
+        """Lines for people; with a time where they will be read later."""
+        line, when = event.line(), ""
+        if not line:
+            return
+        if not self._stream.isatty():
+            when = (
+                f"{event.time:%Y-%m-%d %H:%M:%S.}{event.time.microsecond // 1000:03}Z "
+            )
+        self._write(f"{when}{_PROGRAM}: {event.line()}\n")
+
+    def json(self, event: Event) -> None:
+        """A line for programs."""
+        self._write(json.dumps(event.as_json(), ensure_ascii=False) + "\n")
+
+    def _write(self, line: str) -> None:
+        try:
+            with self._mutex:
+                self._stream.write(line)
+                self._stream.flush()
+        except (OSError, ValueError):
+            # The reader has gone: no reason to stop a migration.
+            pass

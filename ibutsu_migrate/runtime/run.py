@@ -1,0 +1,310 @@
+"""One safe run on one database: ``MigrationContext.run_migrations``, guarded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from ..advice import explain_connection_failure
+from ..config import Settings
+from ..errors import RunError, RunInterrupted, StandbyError
+from ..troubles import FAILURE_ATTRIBUTE, PROGRAM_ATTRIBUTE
+from . import events
+from .control import Control
+from .database import Place, heads_of, identify
+from .driver import sqlstate
+from .failure import Failure, describe
+from .lock import RunLock
+from .names import LockKey, control_name, migration_name, new_run_id
+from .patience import Patience
+from .report import Reporter, listener_for
+from .session import Session
+from .signals import Signals
+from .steps import target_of
+from .watch import Watcher
+from .work import Work
+
+Stock = Callable[..., Any]
+
+
+class SafeRun:
+    """A run, from asking for the lock to giving it back.
+
+    The lock is held until what was done is committed. Where env.py, or a caller's own
+    transaction, commits after ``run_migrations()`` has returned, the run ends then.
+
+    Args:
+        context: Alembic's, online, on PostgreSQL.
+        connection: Its connection.
+        settings: What to go by.
+        operation: ``upgrade``, ``downgrade``, ...
+    """
+
+    def __init__(
+        self,
+        context: MigrationContext,
+        connection: Connection,
+        settings: Settings,
+        operation: str,
+    ) -> None:
+        self.run_id = new_run_id()
+        self.operation = operation
+        self._context = context
+        self._connection = connection
+        self._settings = settings
+        self._external = context._in_external_transaction
+        self._began = time.monotonic()
+        listener = listener_for(context.config, settings.report)
+        self._emit: events.Emit = Reporter(self.run_id, listener).tell
+        self._control = Control(connection.engine, control_name(self.run_id))
+        self._signals = Signals.enter(self._busy)
+        self._key: LockKey | None = None
+        self._lock: RunLock | None = None
+        self._session: Session | None = None
+        self._watcher: Watcher | None = None
+        self._work: Work | None = None
+        self._waits_for_commit = False
+        self._ended = False
+
+    def execute(self, stock: Stock, kw: dict[str, Any]) -> None:
+        """Run the migrations.
+
+        Args:
+            stock: ``MigrationContext.run_migrations`` as Alembic has it.
+            kw: Its arguments.
+
+        Raises:
+            LockWaitError: Another run held the lock for too long.
+            LockLostError: The lock is gone; the run stopped before it wrote on.
+            StandbyError: The server is in recovery.
+            RunInterrupted: A signal came.
+            Exception: What a revision or Alembic raised, with its ``Failure``.
+        """
+        try:
+            self._begin().apply(stock, kw)
+        except BaseException as error:
+            self._fail(error)
+            number = self._signals.received
+            if number is None or isinstance(error, RunInterrupted):
+                raise
+            # A statement that was cancelled for a signal is not what went wrong.
+            stopped = RunInterrupted(number)
+            _attach(stopped, getattr(error, FAILURE_ATTRIBUTE, None))
+            raise stopped from error
+        if not self._connection.closed and self._connection.in_transaction():
+            self._waits_for_commit = True
+        else:
+            self._end()
+
+    def prove_lock(self) -> None:
+        """Called before a version is written."""
+        if self._lock is not None and not self._ended:
+            self._lock.prove()
+
+    def transaction_ended(self, error: BaseException | None) -> None:
+        """Called when env.py's transaction around ``run_migrations()`` is over."""
+        if self._waits_for_commit and not self._ended:
+            if error is not None:
+                self._fail(error)
+            else:
+                self._end()
+
+    def _begin(self) -> Work:
+        """Take the lock, and set up all that is needed to go on."""
+        context, connection = self._context, self._connection
+        table, schema = context.version_table, context.version_table_schema
+        place = identify(connection, table, schema)
+        self._key = key = LockKey(place.schema, table)
+        start = self._emit(
+            events.RunStarted,
+            operation=self.operation,
+            target=target_of(context.opts),
+            database=place.database,
+            host=connection.engine.url.host,
+            user=place.user,
+            lock=str(key),
+        )
+        self._refuse_standby(place)
+        self._take_lock(key, place)
+        self._session = session = Session(
+            connection,
+            migration_name(self.run_id, key),
+            self._settings,
+            check=self._signals.check,
+        )
+        session.attach()
+        self._watcher = watcher = Watcher(
+            self._control,
+            session,
+            self._signals,
+            self._emit,
+            name=f"ibutsu_migrate {self.run_id}",
+            patience=self._settings.terminate_blockers_after,
+            leave=getattr(context.config, "cmd_opts", None) is not None,
+        )
+        watcher.start()
+        self._work = Work(
+            self.run_id,
+            context,
+            self._settings,
+            session,
+            self._control,
+            watcher,
+            self._signals,
+            self._emit,
+            start,
+        )
+        return self._work
+
+    def _refuse_standby(self, place: Place) -> None:
+        if place.standby:
+            raise StandbyError(
+                f"The server of database {place.database} is in recovery (a standby): "
+                "nothing can be migrated there.",
+                remedy="Name the primary; with several hosts in the URL, add "
+                "?target_session_attrs=read-write.",
+                run_id=self.run_id,
+            )
+
+    def _take_lock(self, key: LockKey, place: Place) -> None:
+        # In a transaction that the caller will end, the lock must not end earlier.
+        query = self._in_migration if self._external else self._control.query
+        lock = RunLock(query, self._control, key, self.run_id, self._emit)
+        limit, sleep = self._settings.lock_wait, self._signals.sleep
+        try:
+            self._control.query("SELECT 1")
+        except Exception as error:
+            url = self._connection.engine.url
+            raise RunError(
+                "The second connection, which holds the lock, cannot be opened.\n"
+                + explain_connection_failure(error, url),
+                run_id=self.run_id,
+            ) from error
+        waited = lock.acquire(limit, sleep)
+        self._lock = lock
+        terminate = self._settings.terminate_blockers_after
+        lock.wait_for_orphans(limit, terminate, sleep)
+        if self._external and waited and place.snapshot_is_old:
+            raise RunError(
+                "The transaction this run was given is REPEATABLE READ or stricter and "
+                "older than the lock: it does not see what the other run did.",
+                remedy="Begin it anew, and call again.",
+                run_id=self.run_id,
+            )
+
+    def _in_migration(self, sql: str, parameters: Any) -> Any:
+        return self._connection.execute(text(sql), parameters).all()
+
+    def _end(self) -> None:
+        """See where the database is, give the lock back, tell.
+
+        Raises:
+            RunError: The version table is not where the run has brought it.
+        """
+        self._ended = True
+        steps = len(self._work.steps or ()) if self._work else 0
+        trail = self._work.trail if self._work else []
+        expected = trail[-1] if trail else None
+        self._stop_watching()
+        if self._external and self._connection.in_transaction():
+            heads: tuple[str, ...] | None = tuple(sorted(expected or ()))
+        else:
+            heads = self._heads()
+        self._release()
+        lost = expected is not None and heads is not None and expected != set(heads)
+        outcome = "done" if steps else "nothing to do"
+        self._tell_end("failed" if lost else outcome, heads, None)
+        if lost:
+            raise RunError(
+                f"The run applied {steps} revisions, and the database is still at "
+                f"{events.revisions(heads or ())}: env.py did not commit them.",
+                remedy="Use `with context.begin_transaction():` around "
+                "`context.run_migrations()` in env.py, on a connection that is not in "
+                "a transaction yet.",
+                run_id=self.run_id,
+            )
+
+    def _fail(self, error: BaseException) -> None:
+        self._ended = True
+        broken = self._work is not None and self._work.is_broken
+        if self._work is not None and not self._external:
+            with suppress(Exception):
+                self._work.roll_back()
+        heads = self._heads()
+        found = self._describe(error, heads, broken)
+        self._stop_watching()
+        self._release()
+        _attach(error, found)
+        stopped = self._signals.received is not None
+        outcome = "interrupted" if stopped else "failed"
+        self._tell_end(outcome, heads, f"{found.kind}: {found.message}")
+
+    def _describe(
+        self, error: BaseException, heads: tuple[str, ...] | None, broken: bool
+    ) -> Failure:
+        config = self._context.config
+        attributes = config.attributes if config is not None else {}
+        late = Patience.is_about(sqlstate(error))
+        queue = self._watcher.queue if late and self._watcher is not None else None
+        return describe(
+            error,
+            run_id=self.run_id,
+            operation=self.operation,
+            step=self._work.step if self._work is not None else None,
+            stopped_by=self._signals.received,
+            heads=heads,
+            rolled_back=not broken,
+            blockers=queue.blockers if queue is not None else (),
+            program=str(attributes.get(PROGRAM_ATTRIBUTE, "alembic")),
+        )
+
+    def _heads(self) -> tuple[str, ...] | None:
+        key = self._key
+        if key is None:
+            return None
+        found = heads_of(self._control.look, key.schema, key.table)
+        if found is None:
+            # The connection may be broken: once more, on a new one.
+            with suppress(Exception):
+                self._control.end()
+                found = heads_of(self._control.look, key.schema, key.table)
+        return found
+
+    def _stop_watching(self) -> None:
+        if self._watcher is not None:
+            self._watcher.stop()
+        if self._session is not None:
+            with suppress(Exception):
+                self._session.detach()
+
+    def _release(self) -> None:
+        with suppress(Exception):
+            self._control.close()
+        self._signals.leave(self._busy)
+
+    def _tell_end(
+        self, outcome: str, heads: tuple[str, ...] | None, error: str | None
+    ) -> None:
+        done = len(self._work.trail) - 1 if self._work is not None else 0
+        self._emit(
+            events.RunFinished,
+            outcome=outcome,
+            heads=heads,
+            steps=max(done, 0),
+            seconds=time.monotonic() - self._began,
+            error=error,
+        )
+
+    def _busy(self) -> bool:
+        return self._session is not None and self._session.current is not None
+
+
+def _attach(error: BaseException, found: Failure | None) -> None:
+    with suppress(Exception):
+        setattr(error, FAILURE_ATTRIBUTE, found)

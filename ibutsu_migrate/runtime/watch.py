@@ -1,0 +1,202 @@
+"""The watcher: a thread that looks on while the migration's own waits in libpq."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import Final
+
+from .blockers import Queue, look, progress, terminate
+from .control import Control
+from .events import Blocked, Blocker, BlockerTerminated, Emit, StatementRunning
+from .session import Session, Statement
+from .signals import Signals
+
+_LOOK_EVERY: Final = 0.2
+_TELL_EVERY: Final = 5.0
+_TELL_RUNNING_AFTER: Final = 10.0
+_TELL_RUNNING_EVERY: Final = 30.0
+_BEAT_EVERY: Final = 15.0
+_CANCEL_EVERY: Final = 0.5
+_FORGOTTEN_AFTER: Final = 30.0
+_LEAVES_WITHIN: Final = 4.5
+_SHOWN_SQL: Final = 100
+
+
+class Watcher:
+    """Looks on during one run.
+
+    It names those who block a statement, terminates them where that is asked for,
+    tells how far a long statement is, keeps the control connection from being taken
+    for dead, and on a signal cancels what the server is doing.
+
+    Args:
+        control: To look with.
+        session: Whom to look at.
+        signals: What came.
+        emit: Where events go.
+        name: Of the thread.
+        patience: ``terminate_blockers_after``.
+        leave: Whether the process may be ended when a signal does not end it: on a
+            command line.
+
+    Attributes:
+        queue: The last look at a statement that waits.
+    """
+
+    def __init__(
+        self,
+        control: Control,
+        session: Session,
+        signals: Signals,
+        emit: Emit,
+        *,
+        name: str,
+        patience: float | None,
+        leave: bool,
+    ) -> None:
+        self.queue = Queue()
+        self._control = control
+        self._session = session
+        self._signals = signals
+        self._emit = emit
+        self._patience = patience
+        self._leave = leave
+        self._ended = threading.Event()
+        self._woken, self._wake = os.pipe()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._in_the_way: dict[int, tuple[float, float]] = {}
+        self._told: tuple[float, object] = (0.0, None)
+        self._told_running: tuple[Statement | None, float] = (None, 0.0)
+        self._terminated: set[int] = set()
+        self._beat = time.monotonic()
+
+    def start(self) -> None:
+        """Begin to look on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no longer."""
+        if self._ended.is_set():
+            return
+        self._ended.set()
+        os.write(self._wake, b".")
+        self._thread.join(timeout=10)
+        if not self._thread.is_alive():
+            os.close(self._wake)
+            os.close(self._woken)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            if self._signalled(_LOOK_EVERY):
+                self._cancel()
+                return
+            # A look that fails is made again; the lock's proof finds a lost connection.
+            with suppress(Exception):
+                self._look()
+
+    def _signalled(self, seconds: float) -> bool:
+        """Sleep; True as soon as a signal has come."""
+        pipes = [pipe for pipe in (self._woken, self._signals.pipe) if pipe >= 0]
+        with suppress(OSError, ValueError):
+            ready = select.select(pipes, [], [], seconds)[0]
+            if self._signals.pipe in ready:
+                self._signals.read()
+        return self._signals.received is not None
+
+    def _cancel(self) -> None:
+        """Cancel until the run has ended; leave when it does not."""
+        began = time.monotonic()
+        while not self._ended.is_set():
+            pid = self._session.pid
+            with suppress(Exception):
+                if pid is not None:
+                    self._control.look("SELECT pg_cancel_backend(:pid)", {"pid": pid})
+            if self._leave and time.monotonic() - began > _LEAVES_WITHIN:
+                number = self._signals.received or 0
+                sys.stderr.write(
+                    "ibutsu-migrate: the server does not answer; leaving. Its backend "
+                    "rolls back when it notices.\n"
+                )
+                os._exit(128 + number)
+            self._ended.wait(_CANCEL_EVERY)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._beat > _BEAT_EVERY:
+            self._beat = now
+            self._control.look("SELECT 1")
+        statement = self._session.current
+        if statement is None or statement.pid is None:
+            return
+        running = now - statement.began
+        if running < _LOOK_EVERY:
+            return
+        queue = look(self._control.look, statement.pid)
+        if self._session.current is not statement:
+            return
+        if queue.blockers:
+            self._waits(queue, statement, now)
+        elif running > _TELL_RUNNING_AFTER:
+            self._runs(statement, running, now)
+
+    def _waits(self, queue: Queue, statement: Statement, now: float) -> None:
+        self.queue = queue
+        tally = self._session.tally
+        tally.lock_seconds = max(tally.lock_seconds, now - statement.began)
+        for one in queue.nearest:
+            first, last = self._in_the_way.get(one.pid, (statement.began, now))
+            # Between attempts there is nobody in the way.
+            first = first if now - last < _FORGOTTEN_AFTER else statement.began
+            self._in_the_way[one.pid] = (first, now)
+        waited = now - min(self._in_the_way[one.pid][0] for one in queue.nearest)
+        who = tuple(one.pid for one in queue.blockers)
+        if who != self._told[1] or now - self._told[0] >= _TELL_EVERY:
+            self._told = (now, who)
+            self._emit(
+                Blocked,
+                relation=queue.relation,
+                mode=queue.mode,
+                statement=_short(statement.sql),
+                waited_seconds=waited,
+                blockers=queue.blockers,
+            )
+        for blocker in queue.nearest if self._patience is not None else ():
+            if now - self._in_the_way[blocker.pid][0] >= (self._patience or 0):
+                self._terminate(blocker)
+
+    def _terminate(self, blocker: Blocker) -> None:
+        if blocker.pid in self._terminated or blocker.pid == 0:
+            return
+        self._terminated.add(blocker.pid)
+        done = blocker.protected is None and terminate(self._control.look, blocker.pid)
+        self._emit(
+            BlockerTerminated,
+            pid=blocker.pid,
+            done=done,
+            blockers=(blocker,),
+        )
+
+    def _runs(self, statement: Statement, running: float, now: float) -> None:
+        told, when = self._told_running
+        if told is statement and now - when < _TELL_RUNNING_EVERY:
+            return
+        self._told_running = (statement, now)
+        pid = statement.pid
+        found = progress(self._control.look, pid) if pid is not None else None
+        self._emit(
+            StatementRunning,
+            statement=_short(statement.sql),
+            seconds=running,
+            phase=found.phase if found else None,
+            percent=found.percent if found else None,
+        )
+
+
+def _short(sql: str) -> str:
+    text = " ".join(sql.split())
+    return text if len(text) <= _SHOWN_SQL else f"{text[: _SHOWN_SQL - 1]}…"

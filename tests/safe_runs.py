@@ -1,0 +1,104 @@
+"""Shops for tests of safe runs, and looks at the server they run on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+
+if TYPE_CHECKING:
+    from ibutsu_migrate.testing.cluster import Database
+
+SAFE = {"IBUTSU_MIGRATE": "safe", "IBUTSU_MIGRATE_TRY_SAFE": "1"}
+
+# As `alembic init` writes it, but for the database's place: one transaction for all.
+STOCK_ENV = """
+import os
+from alembic import context
+from sqlalchemy import create_engine, pool, text
+
+if context.is_offline_mode():
+    context.configure(url=os.environ["DATABASE"])
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    engine = create_engine(os.environ["DATABASE"]{engine})
+    with engine.connect() as connection:
+        {before}
+        context.configure(connection=connection{configure})
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+
+
+def stock_env(engine: str = "", before: str = "pass", configure: str = "") -> str:
+    """An env.py without this package.
+
+    Args:
+        engine: More arguments of ``create_engine``.
+        before: A statement between connecting and ``context.configure``.
+        configure: More arguments of that.
+    """
+    return STOCK_ENV.format(
+        engine=f", {engine}" if engine else "",
+        before=before,
+        configure=f", {configure}" if configure else "",
+    )
+
+
+EACH_ITS_OWN = "transaction_per_migration=True"
+
+TABLE = "op.create_table('item', sa.Column('id', sa.Integer), sa.Column('n', sa.Text))"
+OUTSIDE = """with op.get_context().autocommit_block():
+        op.execute("INSERT INTO effect VALUES ('{name}')")"""
+EFFECT = "op.execute(\"INSERT INTO effect VALUES ('{name}')\")"
+
+
+def write_env(folder: Path, text: str) -> None:
+    """Replace a shop's env.py."""
+    (folder / "alembic" / "env.py").write_text(text)
+
+
+def query(database: Database, sql: str) -> list[str]:
+    """The rows of a statement, as text."""
+    return database.cluster.psql(sql, database.name).split()
+
+
+def until(condition: Callable[[], object], seconds: float = 30) -> float:
+    """Wait for something; the seconds it took."""
+    begun = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begun < seconds, "it did not come"
+        time.sleep(0.02)
+    return time.monotonic() - begun
+
+
+def runs_statement(database: Database, part: str) -> Callable[[], bool]:
+    """Whether a migration of ours is executing a statement with this text."""
+
+    def condition() -> bool:
+        return query(database, _RUNNING.format(part)) != ["0"]
+
+    return condition
+
+
+_RUNNING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND state = 'active'
+  AND application_name LIKE 'ibutsu_migrate/%' AND query LIKE '%{}%'
+"""
+
+
+@contextmanager
+def session(database: Database, **options: Any) -> Iterator[Any]:
+    """A cursor of somebody else, who is in a transaction."""
+    connection = psycopg2.connect(database.dsn, **options)
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
