@@ -18,7 +18,7 @@ from flask.cli import with_appcontext
 from ..errors import IbutsuMigrateError
 
 if TYPE_CHECKING:
-    from argparse import Namespace
+    from argparse import ArgumentParser, Namespace
 
     from alembic.config import CommandLine, Config
 
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 # Flask commands look for them; long and short form. None of Alembic's commands has
 # options of these names.
 _ANYWHERE: Final = {"-x": "-x", "--x-arg": "-x", "-d": "-d", "--directory": "-d"}
+# Flask-Migrate's defaults, which users of `flask db` know.
+_DEFAULTS: Final = {
+    "upgrade": "head",
+    "downgrade": "-1",
+    "stamp": "head",
+    "show": "head",
+    "edit": "head",
+}
 _FAILED: Final = 255  # what `alembic` exits with: sys.exit(-1)
 
 
@@ -85,7 +93,21 @@ def make_group(name: str) -> click.Group:
 def _command_line(prog: str) -> CommandLine:
     from alembic.config import CommandLine
 
-    return CommandLine(prog=prog)
+    line = CommandLine(prog=prog)
+    for command, revision in _DEFAULTS.items():
+        _default(_subparsers(line)[command], revision)
+    return line
+
+
+def _default(parser: ArgumentParser, revision: str) -> None:
+    """Let a command's revision be left out."""
+    for action in parser._actions:
+        if not action.option_strings:
+            several = action.nargs == "+"
+            action.nargs = "*" if several else "?"
+            action.default = [revision] if several else revision
+            action.required = False
+            action.help = f"{action.help or action.dest}; {revision} by default"
 
 
 def _subparsers(line: CommandLine) -> Mapping[str, Any]:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from ..config import ENVIRONMENT_VARIABLE, parse_mode
 from ..errors import ConfigurationError
 from .environment import Environment, find_environment
 from .gate import is_starting
@@ -115,9 +114,6 @@ class IbutsuMigrate:
         from .cli import make_group
 
         state = self._state if db is None else replace(self._state, db=db)
-        mode = app.config.get(ENVIRONMENT_VARIABLE)
-        if mode is not None:
-            parse_mode(str(mode), f"{ENVIRONMENT_VARIABLE} in the Flask config")
         app.extensions[EXTENSION] = state
         if self._command is not None:
             app.cli.add_command(make_group(self._command))

@@ -192,6 +192,13 @@ def test_unknown_revision(
     assert "made" not in relations(database)
 
 
+# An editable install would find the extension in the checkout all the same.
+NO_CHECKOUT = """
+import sys
+sys.meta_path = [each for each in sys.meta_path if "editable" not in str(each).lower()]
+"""
+
+
 def copy_without(folder: Path, extension: str, content: bytes | None) -> Path:
     """A copy of the package whose extension is not there, or will not load."""
     target = folder / "copy" / "ibutsu_migrate"
@@ -203,6 +210,7 @@ def copy_without(folder: Path, extension: str, content: bytes | None) -> Path:
         each.unlink()
         if content is not None:
             each.write_bytes(content)
+    (target.parent / "sitecustomize.py").write_text(NO_CHECKOUT)
     return target.parent
 
 

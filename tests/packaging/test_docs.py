@@ -128,7 +128,7 @@ def test_page_does_what_it_shows(
     environment["PYTHONPATH"] = str(tmp_path)
     if any(block.language == "console" for block in blocks(page)):
         database: Database = request.getfixturevalue("database")
-        environment["DATABASE_URL"] = database.url(None)
+        environment["DATABASE_URL"] = database.url("psycopg2")
     play(page, tmp_path, environment)
 
 
