@@ -243,7 +243,7 @@ skip_search_and_cycle(imig_sql_reader *r)
 static bool
 skip_with_query(imig_sql_reader *r)
 {
-    if (imig_sql_at_name(r))
+    if (imig_sql_at_name(r) && !AT(r, "AS"))
         imig_sql_advance(r);
     (void)imig_sql_skip_parens(r);
     if (!ACCEPT(r, "AS"))
@@ -261,9 +261,8 @@ skip_with_query(imig_sql_reader *r)
 static void
 look_with(imig_sql_reader *r)
 {
-    if (ACCEPT(r, "RECURSIVE") && (AT(r, "AS") || imig_sql_at_symbol(r, '('))) {
-        /* It was the name, and skip_with_query can do without one. */
-    }
+    /* Where it is the first query's name, skip_with_query does without one. */
+    (void)ACCEPT(r, "RECURSIVE");
     do {
         if (!skip_with_query(r))
             return;

@@ -145,12 +145,18 @@ look_alter_table(imig_sql_reader *r)
     r->st.name_end = end;
 }
 
-/* ALTER DATABASE d SET TABLESPACE s, and not the setting in d SET tablespace = s. */
+/* ALTER DATABASE d SET TABLESPACE s, and not the setting in d SET tablespace = s;
+ * also d [WITH] TABLESPACE [=] s, which only the grammar knows. */
 static void
 look_alter_database(imig_sql_reader *r)
 {
-    if (ACCEPT(r, "SET") && ACCEPT(r, "TABLESPACE"))
-        r->st.own = imig_sql_at_name(r) && !AT(r, "TO");
+    if (ACCEPT(r, "SET")) {
+        if (ACCEPT(r, "TABLESPACE"))
+            r->st.own = imig_sql_at_name(r) && !AT(r, "TO");
+    } else {
+        (void)ACCEPT(r, "WITH");
+        r->st.own = AT(r, "TABLESPACE");
+    }
 }
 
 /* AlterSubscription: REFRESH always; SET, ADD and DROP PUBLICATION unless they say

@@ -119,8 +119,9 @@ imig_sql_advance(imig_sql_reader *r)
 {
     note(r);
     count_parens(r);
+    /* x.as and AS as are names. */
+    r->after_as = AT(r, "AS") && !r->after_dot && !r->after_as;
     r->after_dot = imig_sql_at_symbol(r, '.');
-    r->after_as = AT(r, "AS");
     imig_sql_lex_next(&r->lexer, &r->token);
     if (r->token.kind == IMIG_SQL_TOKEN_BAD)
         r->unsure = true;

@@ -218,6 +218,8 @@ test_rows(imig_test *t)
          IMIG_SQL_INSERT, "D", NULL},
         {"INSERT INTO t SELECT * FROM (SELECT 1 AS a) AS b RETURNING 1", 1,
          IMIG_SQL_INSERT, "R", NULL},
+        {"DELETE FROM a.as RETURNING 1", 1, IMIG_SQL_DELETE, "R", NULL},
+        {"INSERT INTO t SELECT 1 AS as RETURNING 1", 1, IMIG_SQL_INSERT, "R", NULL},
         {"UPDATE t SET a = 1 WHERE b = 1.RETURNING a", 2, IMIG_SQL_UPDATE, "?R", NULL},
         {"DELETE FROM t USING u WHERE t.a = u.a RETURNING t.*", 1, IMIG_SQL_DELETE, "R",
          NULL},
@@ -234,6 +236,7 @@ test_rows(imig_test *t)
         {"WITH recursive (update) AS NOT MATERIALIZED (SELECT 1), b AS MATERIALIZED "
          "(SELECT 2) UPDATE t SET a = 1",
          1, IMIG_SQL_WITH, "D", NULL},
+        {"WITH recursive AS (SELECT 1) DELETE FROM t", 1, IMIG_SQL_WITH, "D", NULL},
         {"WITH RECURSIVE a(x) AS (SELECT 1 UNION SELECT x FROM a) SEARCH DEPTH FIRST "
          "BY "
          "x, y SET o CYCLE x, y SET c TO 1 DEFAULT 2 USING p DELETE FROM t",
@@ -319,6 +322,8 @@ test_own_transaction(imig_test *t)
         {"DROP DATABASE IF EXISTS d", 1, IMIG_SQL_DROP, "O", "d"},
         {"ALTER DATABASE set SET TABLESPACE x", 1, IMIG_SQL_ALTER, "O", "set"},
         {"ALTER DATABASE d SET tablespace = 1", 1, IMIG_SQL_ALTER, "D", "d"},
+        {"ALTER DATABASE d WITH TABLESPACE = x", 1, IMIG_SQL_ALTER, "O", "d"},
+        {"ALTER DATABASE d TABLESPACE x", 1, IMIG_SQL_ALTER, "O", "d"},
         {"ALTER DATABASE d SET tablespace TO 1", 1, IMIG_SQL_ALTER, "D", "d"},
         {"CREATE TABLESPACE s LOCATION '/a'", 1, IMIG_SQL_CREATE, "O", "s"},
         {"DROP TABLESPACE s", 1, IMIG_SQL_DROP, "O", "s"},
