@@ -44,12 +44,25 @@ _NAMES: Final = (
     *("merge", "no", "row", "temp", "local", "session", "at", "depth", "breadth"),
 )
 _QUERIES: Final = (
-    *("q9 AS (DELETE FROM u RETURNING a)", "insert AS (SELECT 1)", "q9(x) AS (TABLE t)"),
+    *(
+        "q9 AS (DELETE FROM u RETURNING a)",
+        "insert AS (SELECT 1)",
+        "q9(x) AS (TABLE t)",
+    ),
     *("values AS NOT MATERIALIZED (VALUES (1), (2))", "recursive AS (SELECT 1)"),
-    *('"update" AS MATERIALIZED (SELECT 1 AS returning)', "set AS (SELECT (1)), b AS (TABLE c)"),
+    *(
+        '"update" AS MATERIALIZED (SELECT 1 AS returning)',
+        "set AS (SELECT (1)), b AS (TABLE c)",
+    ),
     "q9 AS (SELECT 1) SEARCH DEPTH FIRST BY insert, b SET update",
     "q9 AS (SELECT 1) CYCLE a, values SET delete TO 'x' DEFAULT 'y' USING insert",
     "q9 AS (SELECT 1) SEARCH BREADTH FIRST BY a SET b CYCLE a SET c USING d",
+)
+
+_VALUES: Final = (
+    *("$1", "1.5e-3", ".5", "1.", "(1)", "b'01'", "X'1f'", "0x1F", "1_000", "- -1"),
+    *("1*-1", "(SELECT 1 AS returning)", "ARRAY[1]", "CASE WHEN true THEN 1 END"),
+    *("interval '1' day", "a.returning", "a.as", "1 AS as"),
 )
 
 Mutation = Callable[[random.Random, str], str]
@@ -100,8 +113,21 @@ def _schema(rng: random.Random, sql: str) -> str:
     places = [i for i, t in enumerate(parts) if t.islower() and t.isidentifier()]
     if places:
         dot = rng.choice((".", " . ", "/**/./**/"))
-        parts[rng.choice(places)] = rng.choice(_NAMES) + dot + rng.choice(
-            ("from", "to", "returning", "concurrently", "select", "t", '"a;b"', "as")
+        parts[rng.choice(places)] = (
+            rng.choice(_NAMES)
+            + dot
+            + rng.choice(
+                (
+                    "from",
+                    "to",
+                    "returning",
+                    "concurrently",
+                    "select",
+                    "t",
+                    '"a;b"',
+                    "as",
+                )
+            )
         )
     return "".join(parts)
 
@@ -139,11 +165,7 @@ def _literals(rng: random.Random, sql: str) -> str:
     parts = tokens(sql)
     for i, token in enumerate(parts):
         if token.isdigit() and rng.random() < 0.5:
-            parts[i] = rng.choice(
-                (_string(rng), "$1", "1.5e-3", ".5", "1.", "(1)", "b'01'", "X'1f'")
-                + ("0x1F", "1_000", "- -1", "1*-1", "(SELECT 1 AS returning)", "ARRAY[1]")
-                + ("CASE WHEN true THEN 1 END", "interval '1' day", "a.returning")
-            )
+            parts[i] = rng.choice((_string(rng), *_VALUES))
     return "".join(parts)
 
 

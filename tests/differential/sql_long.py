@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import argparse
 import collections
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from differential.sql_cases import STATEMENTS, make  # noqa: E402
-from differential.sql_oracle import Expected, compare, expected  # noqa: E402
+from differential.sql_cases import STATEMENTS, make
+from differential.sql_compare import Expected, compare, to_line
+from differential.sql_oracle import expected
 
 
 def cases(first_seed: int, count: int) -> Iterator[tuple[str, Expected]]:
@@ -53,7 +53,7 @@ def main() -> int:
         tally[f"{verdict} {where}".strip()] += 1
         if verdict == "wrong":
             print(f"--- {where}\n{sql}\n{wanted}", flush=True)
-        lines.append(json.dumps({"sql": sql, **wanted}, ensure_ascii=False))
+        lines.append(to_line(sql, wanted))
     for name, number in tally.most_common():
         print(f"{number:8} {name}")
     if asked.write is not None:
