@@ -274,21 +274,17 @@ decode_json(const imigpy_codec *c, imig_str s)
 }
 
 /* A UUID without its constructor, which would parse once more: its two slots are set
- * the way uuid.UUID.__init__ itself sets them. */
+ * past its __setattr__, as uuid.UUID.__init__ itself does it. */
 static PyObject *
 make_uuid(const imigpy_values *v, PyObject *number)
 {
     PyTypeObject *type = (PyTypeObject *)v->UUID;
-    PyObject *no_args = PyTuple_New(0);
-    if (no_args == NULL)
-        return NULL;
-    PyObject *value = type->tp_new(type, no_args, NULL);
-    Py_DECREF(no_args);
+    PyObject *value = type->tp_new(type, v->no_args, NULL);
     if (value == NULL)
         return NULL;
-    if (PyObject_GenericSetAttr(value, v->names[IMIGPY_NAME_INT], number) < 0 ||
-        PyObject_GenericSetAttr(value, v->names[IMIGPY_NAME_IS_SAFE], v->uuid_safety) <
-            0)
+    if (Py_TYPE(v->uuid_int)->tp_descr_set(v->uuid_int, value, number) < 0 ||
+        Py_TYPE(v->uuid_is_safe)
+                ->tp_descr_set(v->uuid_is_safe, value, v->uuid_unknown) < 0)
         Py_CLEAR(value);
     return value;
 }

@@ -22,10 +22,9 @@ static const import_line imports[] = {
 };
 
 static const char *const names[IMIGPY_NAMES] = {
-    [IMIGPY_NAME_INT] = "int",          [IMIGPY_NAME_IS_SAFE] = "is_safe",
-    [IMIGPY_NAME_LOWER] = "lower",      [IMIGPY_NAME_UPPER] = "upper",
-    [IMIGPY_NAME_BOUNDS] = "bounds",    [IMIGPY_NAME_EMPTY] = "empty",
-    [IMIGPY_NAME_OFFSET] = "utcoffset",
+    [IMIGPY_NAME_INT] = "int",     [IMIGPY_NAME_LOWER] = "lower",
+    [IMIGPY_NAME_UPPER] = "upper", [IMIGPY_NAME_BOUNDS] = "bounds",
+    [IMIGPY_NAME_EMPTY] = "empty", [IMIGPY_NAME_OFFSET] = "utcoffset",
 };
 
 #define IMPORTS (sizeof imports / sizeof *imports)
@@ -47,17 +46,33 @@ import_one(PyObject **out, const import_line *line)
     return *out != NULL ? 0 : -1;
 }
 
-/* uuid.SafeUUID.unknown, which UUID objects made without uuid.UUID() need too. */
+/* A descriptor through which a slot of UUID objects is set. */
 static int
-import_uuid_safety(imigpy_values *v)
+import_uuid_slot(PyObject **out, PyObject *class, const char *name)
+{
+    *out = PyObject_GetAttrString(class, name);
+    if (*out == NULL)
+        return -1;
+    if (Py_TYPE(*out)->tp_descr_set != NULL)
+        return 0;
+    PyErr_Format(PyExc_ImportError, "uuid.UUID.%s is no slot", name);
+    return -1;
+}
+
+/* What UUID objects are made with, see make_uuid. */
+static int
+import_uuid(imigpy_values *v)
 {
     PyObject *safe = NULL;
     const import_line line = {0, "uuid", "SafeUUID"};
-    if (import_one(&safe, &line) < 0)
+    if (import_uuid_slot(&v->uuid_int, v->UUID, "int") < 0 ||
+        import_uuid_slot(&v->uuid_is_safe, v->UUID, "is_safe") < 0 ||
+        import_one(&safe, &line) < 0)
         return -1;
-    v->uuid_safety = PyObject_GetAttrString(safe, "unknown");
+    v->uuid_unknown = PyObject_GetAttrString(safe, "unknown");
     Py_DECREF(safe);
-    return v->uuid_safety != NULL ? 0 : -1;
+    v->no_args = PyTuple_New(0);
+    return v->uuid_unknown != NULL && v->no_args != NULL ? 0 : -1;
 }
 
 int
@@ -72,7 +87,7 @@ imigpy_values_init(imigpy_values *v)
         if (v->names[i] == NULL)
             return -1;
     }
-    if (import_uuid_safety(v) < 0)
+    if (import_uuid(v) < 0)
         return -1;
     v->datetime = PyCapsule_Import(PyDateTime_CAPSULE_NAME, 0);
     return v->datetime != NULL ? 0 : -1;
@@ -85,7 +100,10 @@ imigpy_values_traverse(imigpy_values *v, visitproc visit, void *arg)
         Py_VISIT(*member(v, &imports[i]));
     for (size_t i = 0; i < IMIGPY_NAMES; i++)
         Py_VISIT(v->names[i]);
-    Py_VISIT(v->uuid_safety);
+    Py_VISIT(v->uuid_int);
+    Py_VISIT(v->uuid_is_safe);
+    Py_VISIT(v->uuid_unknown);
+    Py_VISIT(v->no_args);
     Py_VISIT(v->last_zone);
     return 0;
 }
@@ -97,7 +115,10 @@ imigpy_values_clear(imigpy_values *v)
         Py_CLEAR(*member(v, &imports[i]));
     for (size_t i = 0; i < IMIGPY_NAMES; i++)
         Py_CLEAR(v->names[i]);
-    Py_CLEAR(v->uuid_safety);
+    Py_CLEAR(v->uuid_int);
+    Py_CLEAR(v->uuid_is_safe);
+    Py_CLEAR(v->uuid_unknown);
+    Py_CLEAR(v->no_args);
     Py_CLEAR(v->last_zone);
     v->datetime = NULL;
 }

@@ -17,7 +17,6 @@
 /* Attributes that are looked up often. */
 typedef enum imigpy_name {
     IMIGPY_NAME_INT,
-    IMIGPY_NAME_IS_SAFE,
     IMIGPY_NAME_LOWER,
     IMIGPY_NAME_UPPER,
     IMIGPY_NAME_BOUNDS,
@@ -30,7 +29,10 @@ typedef enum imigpy_name {
 typedef struct imigpy_values {
     PyObject *Decimal;
     PyObject *UUID;
-    PyObject *uuid_safety; /* uuid.SafeUUID.unknown */
+    PyObject *uuid_int; /* descriptors of its two slots */
+    PyObject *uuid_is_safe;
+    PyObject *uuid_unknown; /* uuid.SafeUUID.unknown */
+    PyObject *no_args;      /* () */
     PyObject *json_loads;
     PyObject *Range;      /* ibutsu_migrate.engine.ranges */
     PyObject *Multirange; /* ibutsu_migrate.engine.ranges */
