@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 # Two at a time; the output of each stays together.
 BOTH := $(MAKE) --no-print-directory -j2 --output-sync=target
+# A worker for each core, each with a server of its own; groups share what is dear.
+PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: help demo test check setup ready lint fix types layers c-test fuzz stubs \
 	static bench conformance alembic matrix clean
@@ -18,11 +20,11 @@ demo: ## The handbook's workflow on a throwaway PostgreSQL, told line by line
 
 test: ready ## Everything that must hold; what CI runs
 	@$(BOTH) static
-	@$(PY) -m pytest
+	@$(PYTEST)
 
 check: ready ## What needs no server, in less than a minute
 	@$(BOTH) static
-	@$(PY) -m pytest $(wildcard tests/unit tests/differential tests/native)
+	@$(PYTEST) $(wildcard tests/unit tests/differential tests/native)
 
 setup: ready ## Build everything into .venv
 	@echo "Ready: .venv"

@@ -47,22 +47,28 @@ def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=["ibutsu", "psycopg2"])
-def shop(
-    version: str,
-    database: Database,
-    new_shop: Callable[..., Shop],
-    request: pytest.FixtureRequest,
-) -> Shop:
-    """An app with three revisions, one of them a branch, under that version."""
-    shop = new_shop(database.url(request.param), plain=True)
-    if version != "installed":
-        path = os.pathsep.join((str(shop.folder), str(install(version))))
-        shop = replace(shop, environ={"PYTHONPATH": path})
-    shop.add("a1", None, "op.create_table('a', sa.Column('x', sa.Integer))")
-    shop.add("b1", "a1", "op.add_column('a', sa.Column('y', sa.Text))")
-    shop.add("b2", "a1", "op.create_index('i', 'a', ['x'])", "op.drop_index('i', 'a')")
-    return shop
+@pytest.fixture
+def make(
+    version: str, database: Database, new_shop: Callable[..., Shop]
+) -> Callable[[str], Shop]:
+    """Make an app with three revisions, two of them heads, under that version."""
+
+    def make(driver: str) -> Shop:
+        shop = new_shop(database.url(driver), plain=True)
+        if version != "installed":
+            path = os.pathsep.join((str(shop.folder), str(install(version))))
+            shop = replace(shop, environ={"PYTHONPATH": path})
+        shop.add("a1", None, "op.create_table('a', sa.Column('x', sa.Integer))")
+        column = (
+            "op.add_column('a', sa.Column('y', sa.Text))",
+            "op.drop_column('a', 'y')",
+        )
+        shop.add("b1", "a1", *column)
+        index = ("op.create_index('i', 'a', ['x'])", "op.drop_index('i', 'a')")
+        shop.add("b2", "a1", *index)
+        return shop
+
+    return make
 
 
 def counted(path: Path) -> dict[str, Any]:
@@ -72,46 +78,53 @@ def counted(path: Path) -> dict[str, Any]:
     return found
 
 
-def test_it_is_that_version(shop: Shop, version: str) -> None:
+def columns(database: Database) -> str:
+    query = "SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute "
+    query += "WHERE attrelid = 'a'::regclass AND attnum > 0 AND NOT attisdropped"
+    return database.cluster.psql(query, database.name).strip()
+
+
+def test_the_graph(make: Callable[[str], Shop], version: str, tmp_path: Path) -> None:
+    """Same lines on standard output as without this package; the graph is in C.
+
+    Where there are several heads stock Alembic's order goes by the hash seed, ours is
+    always the same.
+    """
+    shop = make("psycopg2")
+    stats = tmp_path / "stats.jsonl"
     said = shop.done("alembic", "--version").split()[-1]
     assert version in ("installed", said)
-    assert tuple(map(int, said.split("."))) >= (1, 18)
 
-
-def test_the_commands(shop: Shop, database: Database, tmp_path: Path) -> None:
-    """Same words on standard output as without this package; the graph is in C."""
-    stats = tmp_path / "stats.jsonl"
-
-    def both(*command: str) -> str:
+    def both(*command: str) -> list[str]:
         stock = shop.done("alembic", *command, IBUTSU_MIGRATE="off")
         ours = shop.done("alembic", *command, IBUTSU_MIGRATE_STATS=str(stats))
-        assert ours == stock
-        return ours
+        assert sorted(ours.splitlines()) == sorted(stock.splitlines())
+        return ours.splitlines()
 
-    assert both("heads").splitlines() == ["b1 (head)", "b2 (head)"]
+    assert both("heads") == ["b1 (head)", "b2 (head)"]
     assert counted(stats)["core"]["files_scanned"] == 3
-    assert both("history").splitlines() == [
-        "a1 -> b1 (head), make b1",
-        "a1 -> b2 (head), make b2",
-        "<base> -> a1 (branchpoint), make a1",
-    ]
-    both("branches")
-    both("show", "b1")
-    both("upgrade", "heads", "--sql")
+    assert both("history")[-1] == "<base> -> a1 (branchpoint), make a1"
+    assert any("ADD COLUMN y" in line for line in both("upgrade", "b1", "--sql"))
 
-    done = shop.run("alembic", "upgrade", "heads", IBUTSU_MIGRATE_STATS=str(stats))
-    assert done.returncode == 0, done.stdout + done.stderr
-    if "+ibutsu" in shop.url:
+
+@pytest.mark.parametrize("driver", ["ibutsu", "psycopg2"])
+def test_the_database(
+    make: Callable[[str], Shop], database: Database, tmp_path: Path, driver: str
+) -> None:
+    shop = make(driver)
+    stats = tmp_path / "stats.jsonl"
+    shop.done("alembic", "upgrade", "heads", IBUTSU_MIGRATE_STATS=str(stats))
+    assert counted(stats)["core"]["files_scanned"] == 3
+    if driver == "ibutsu":
         assert counted(stats)["pq"]["statements"] > 0
-    assert both("current").splitlines() == ["b1 (head)", "b2 (head)"]
-    columns = "SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute "
-    columns += "WHERE attrelid = 'a'::regclass AND attnum > 0"
-    assert database.cluster.psql(columns, database.name) == "x y\n"
+    assert columns(database) == "x y"
+    heads = shop.done("alembic", "current").splitlines()
+    assert sorted(heads) == ["b1 (head)", "b2 (head)"]
     shop.done("alembic", "merge", "heads", "-m", "join", "--rev-id", "c1")
     shop.done("alembic", "upgrade", "head")
-    assert both("current").splitlines() == ["c1 (head) (mergepoint)"]
-    shop.done("alembic", "downgrade", "b2")
-    assert "b2" in both("current")
+    assert shop.done("alembic", "current") == "c1 (head) (mergepoint)\n"
     failed = shop.run("alembic", "upgrade", "nil")
     assert failed.returncode != 0
     assert "Can't locate revision identified by 'nil'" in failed.stderr + failed.stdout
+    shop.done("alembic", "downgrade", "a1")
+    assert columns(database) == "x"

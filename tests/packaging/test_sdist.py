@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+# One sdist and one wheel for all tests here, also where several processes share them.
+pytestmark = pytest.mark.xdist_group("sdist")
+
 ROOT = Path(__file__).resolve().parents[2]
 # What only a checkout needs.
 NOT_SHIPPED = (".ci/", ".gitignore", ".editorconfig")

@@ -93,7 +93,7 @@ PARIS = zoneinfo.ZoneInfo("Europe/Paris")
         (Range(empty=True), "'empty'"),
         (Multirange([Range(1, 2), Range()]), "'{[1,2),[,)}'"),
     ],
-    ids=repr,
+    ids=lambda value: repr(value).partition(" at 0x")[0],
 )
 def test_literals(value: object, literal: str) -> None:
     found = _pq.literal(value).decode()
