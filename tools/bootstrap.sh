@@ -128,12 +128,13 @@ make_environment() {
 }
 
 install() {
-    local extras=flask
-    [[ $profile == demo ]] || extras=test,lint
-    say "pip install -e .[$extras]"
+    # The demo's app has a driver of its own, as the Ibutsu Server has.
+    local wanted=(-e '.[flask]' psycopg2-binary)
+    [[ $profile == demo ]] || wanted=(-e '.[test,lint]')
+    say "pip install ${wanted[*]}"
     $python -m pip install -q 'setuptools>=77'
     # An isolated build would fetch setuptools a second time.
-    $python -m pip install -q --no-build-isolation -e ".[$extras]"
+    $python -m pip install -q --no-build-isolation "${wanted[@]}"
     # pip has built both extensions on the way.
     set_stamp "built-$profile" "$(built_key)"
     has_server || $python -m pip install -q --no-build-isolation -e ".[embedded]"
