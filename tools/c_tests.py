@@ -67,9 +67,9 @@ def programs() -> list[Program]:
     standalone = ROOT / "tests" / "fuzz" / "standalone.c"
     for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c")):
         name = source.stem.removeprefix("fuzz_")
-        corpus = sorted((ROOT / "tests" / "fuzz" / "corpora" / name).iterdir())
+        corpus = sorted((ROOT / "tests" / "fuzz" / "corpora" / name).rglob("*"))
         sources = [source, standalone, *layer("core")]
-        arguments = [str(path) for path in corpus]
+        arguments = [str(path) for path in corpus if path.is_file()]
         found.append(Program(source.stem, sources, core, arguments=arguments))
     return found
 
