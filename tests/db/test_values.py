@@ -20,8 +20,9 @@ import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
 import pytest
-import sqlalchemy.dialects.postgresql
+import sqlalchemy as sa
 import value_samples
+from sqlalchemy.dialects import postgresql as pg
 
 from ibutsu_migrate.engine.ranges import Multirange, Range
 from ibutsu_migrate.errors import DataError, NotSupportedError, ProgrammingError
@@ -372,7 +373,7 @@ def test_objects_made_for_psycopg2(connection: Any) -> None:
     ):
         ours = on_server(cursor, [_pq.literal(value)])
         assert ours == on_server(cursor, [cursor.mogrify("%s", (value,))]), value
-    stock = sqlalchemy.dialects.postgresql.Range(1, 5, bounds="[]")
+    stock = pg.Range(1, 5, bounds="[]")
     assert _pq.literal(stock) == b"'[1,5]'"
     with pytest.raises(ProgrammingError, match="can't adapt"):
         _pq.literal(psycopg2.extensions.AsIs("x"))
@@ -386,7 +387,7 @@ def test_hstore_is_a_dict_where_its_type_is_known(database: Database) -> None:
     options = {"options": "-c search_path=public,e"}
     found = []
     for driver in ("psycopg2", "ibutsu"):
-        engine = sqlalchemy.create_engine(database.url(driver), connect_args=options)
+        engine = sa.create_engine(database.url(driver), connect_args=options)
         for _ in range(2):
             with engine.connect() as connection:
                 found.append(connection.exec_driver_sql(sql).one())
@@ -458,3 +459,45 @@ def test_databases_with_styles_of_their_own(database: Database) -> None:
             value = dt.timedelta(-1, 3, 5)
             cursor.execute("SELECT extract(epoch FROM %s)", (value,))
             assert float(cursor.fetchone()[0]) == value.total_seconds()
+
+
+def select_values(values: dict[Any, Any]) -> sa.Select[Any]:
+    parameters = (sa.bindparam(None, value, kind) for kind, value in values.items())
+    return sa.select(*parameters)
+
+
+def test_ranges_through_sqlalchemy(database: Database) -> None:
+    day, noon = dt.date(2026, 1, 2), dt.datetime(2026, 1, 2, 12)
+    values = {
+        pg.INT8RANGE(): pg.Range(1, 2**40),
+        pg.NUMRANGE(): pg.Range(decimal.Decimal("1.5"), None, bounds="()"),
+        pg.DATERANGE(): pg.Range(day, None),
+        pg.TSRANGE(): pg.Range(noon, noon, bounds="[]"),
+        # A range of dates for a column of timestamps: no daterange can be cast to it.
+        pg.TSTZRANGE(): pg.Range(day, None),
+        pg.ARRAY(pg.DATERANGE()): [pg.Range(day, day, bounds="[]"), None],
+        pg.ARRAY(pg.TSRANGE()): [pg.Range(empty=True), pg.Range(None, day)],
+    }
+    statement = select_values(values)
+    found = []
+    for driver in ("psycopg2", "ibutsu"):
+        engine = sa.create_engine(database.url(driver))
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SET TimeZone = 'Asia/Kolkata'")
+            found.append(connection.execute(statement).one())
+        engine.dispose()
+    assert repr(found[0]) == repr(found[1])
+    # psycopg2 cannot write these.
+    several = {
+        pg.DATEMULTIRANGE(): [pg.Range(day, None), pg.Range(None, dt.date(2025, 1, 1))],
+        pg.TSMULTIRANGE(): [pg.Range(day, noon)],
+    }
+    engine = sa.create_engine(database.url("ibutsu"))
+    with engine.connect() as connection:
+        dates, times = connection.execute(select_values(several)).one()
+    engine.dispose()
+    assert dates == [
+        pg.Range(None, dt.date(2025, 1, 1), bounds="()"),
+        pg.Range(day, None),
+    ]
+    assert times == [pg.Range(dt.datetime(2026, 1, 2), noon)]
