@@ -87,11 +87,19 @@ missing_packages() {
 sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' ||
         echo "${name:-python3}-dev"
     command -v gcc >/dev/null || echo gcc
-    echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1 || echo libc6-dev
-    local pg_config=${IBUTSU_MIGRATE_PG_CONFIG:-${PG_CONFIG:-pg_config}}
-    local include
-    include=$("$pg_config" --includedir 2>/dev/null) || include=/usr/include/postgresql
-    [[ -f $include/libpq-fe.h || -f $include/postgresql/libpq-fe.h ]] || echo libpq-dev
+    [[ -f /usr/include/stdio.h ]] || echo libc6-dev
+    has_libpq || echo libpq-dev
+}
+
+# As setup.py's pg_config_candidates().
+has_libpq() {
+    local pg_config include
+    for pg_config in "${IBUTSU_MIGRATE_PG_CONFIG:-}" "${PG_CONFIG:-}" pg_config \
+        /usr/lib/postgresql/*/bin/pg_config; do
+        include=$("$pg_config" --includedir 2>/dev/null) || continue
+        [[ -f $include/libpq-fe.h || -f $include/postgresql/libpq-fe.h ]] && return
+    done
+    return 1
 }
 
 system_packages() {
