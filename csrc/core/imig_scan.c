@@ -327,6 +327,16 @@ pass_annotated(imig_scan_state *s, imig_word target)
     return imig_scan_advance(s) && bind(s, 1u << target, false);
 }
 
+/* The rest of a statement in which a name was the last token; `first`: and its first.
+ * Two names at its start are a statement of a soft keyword, perhaps of one that is not
+ * known here (3.15 has `lazy import x as y`). */
+static bool
+pass_after_name(imig_scan_state *s, imig_word name, bool first)
+{
+    bool soft = first && s->token.kind == IMIG_TOKEN_NAME;
+    return pass_statement(s, soft, imig_word_watched(name));
+}
+
 /* A simple statement at column 0 that starts with a name. */
 static bool
 pass_assignment(imig_scan_state *s)
@@ -344,7 +354,7 @@ pass_assignment(imig_scan_state *s)
             return pass_annotated(s, word);
         if (!at_op(s, '='))
             return targets != 0 ? imig_scan_refuse(s, "a value is not a literal")
-                                : pass_statement(s, false, imig_word_watched(word));
+                                : pass_after_name(s, word, first);
         if (imig_word_watched(word))
             targets |= 1u << word;
         else
@@ -370,9 +380,12 @@ pass_simple(imig_scan_state *s, bool top)
 {
     if (starts_statement(s->word))
         return pass_statement(s, true, false);
-    if (top && s->token.kind == IMIG_TOKEN_NAME)
+    if (s->token.kind != IMIG_TOKEN_NAME || s->word == IMIG_WORD_RESERVED)
+        return pass_statement(s, false, false);
+    if (top)
         return pass_assignment(s);
-    return pass_statement(s, false, false);
+    imig_word first = s->word;
+    return imig_scan_advance(s) && pass_after_name(s, first, true);
 }
 
 static bool

@@ -54,13 +54,10 @@ static const entry len7[] = {
     {"__doc__", IMIG_WORD_RESERVED}, {NULL, 0},
 };
 static const entry len8[] = {
-    {"revision", IMIG_WORD_REVISION},
-    {"builtins", IMIG_WORD_TRICK_ATTR},
-    {"__dict__", IMIG_WORD_TRICK_ATTR},
-    {"__spec__", IMIG_WORD_TRICK_ATTR},
-    {"f_locals", IMIG_WORD_TRICK_ATTR},
-    {"nonlocal", IMIG_WORD_SIMPLE},
-    {NULL, 0},
+    {"revision", IMIG_WORD_REVISION},   {"builtins", IMIG_WORD_TRICK_ATTR},
+    {"__dict__", IMIG_WORD_TRICK_ATTR}, {"__code__", IMIG_WORD_TRICK_ATTR},
+    {"__spec__", IMIG_WORD_TRICK_ATTR}, {"f_locals", IMIG_WORD_TRICK_ATTR},
+    {"nonlocal", IMIG_WORD_SIMPLE},     {NULL, 0},
 };
 static const entry len9[] = {
     {"f_globals", IMIG_WORD_TRICK_ATTR},

@@ -112,6 +112,9 @@ test_other_ways(imig_test *t, imig_header *h)
         "__getattr__ = x",
         "_alembic_source_encoding = 'utf-8'",
         "lambda revision='a': 0",
+        "lazy import x as revision",
+        "if x:\n  lazy import x as revision",
+        "x = 1; lazy from x import y, revision",
     };
     imig_buf source = IMIG_BUF_INIT;
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
@@ -145,10 +148,10 @@ test_tricks(imig_test *t, imig_header *h)
     static const char *const functions[] = {"exec",    "eval",    "setattr",
                                             "delattr", "getattr", "globals"};
     static const char *const internals[] = {
-        "__globals__", "f_globals",     "f_locals",    "__dict__",
-        "builtins",    "__builtins__",  "__import__",  "import_module",
-        "ctypes",      "get_referrers", "get_objects", "getmodule",
-        "__loader__",  "__spec__",      "__setattr__", "__getattribute__",
+        "__globals__",   "f_globals",        "f_locals",      "__dict__",   "builtins",
+        "__builtins__",  "__import__",       "import_module", "ctypes",     "__code__",
+        "get_referrers", "get_objects",      "getmodule",     "__loader__", "__spec__",
+        "__setattr__",   "__getattribute__",
     };
     char source[64];
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
