@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "imig_word.h"
+
 /* Classes of bytes.  Everything that is not one of them is no Python. */
 enum {
     NONE,
@@ -462,4 +464,122 @@ imig_lex_next(imig_token *out, imig_lex *lex)
         read_end(out, lex);
     else
         read_token(out, lex);
+}
+
+/* The first byte from `at` on that is no part of a name. */
+static size_t
+name_end(const imig_lex *lex, size_t at)
+{
+    const char *bytes = lex->bytes;
+    size_t len = lex->len;
+    while (at < len && (class_of[(unsigned char)bytes[at]] == ALPHA ||
+                        class_of[(unsigned char)bytes[at]] == DIGIT))
+        at++;
+    return at;
+}
+
+/* Skip a name that is ASCII, no word that matters, and no prefix of a string. */
+static bool
+skip_name(imig_lex *lex)
+{
+    size_t end = name_end(lex, lex->at + 1);
+    uint8_t next = class_at(lex, end);
+    if (next == HIGH || next == QUOTE ||
+        imig_word_possible(lex->bytes + lex->at, end - lex->at))
+        return false;
+    lex->at = end;
+    return true;
+}
+
+/* Skip an operator; not a `;`, nor the `=` of a statement. */
+static bool
+skip_operator(imig_lex *lex)
+{
+    char byte = lex->bytes[lex->at];
+    bool equals = peek(lex, lex->at + 1) == '=';
+    if (byte == ';' || (byte == '!' && !equals) ||
+        (byte == '=' && !equals && lex->depth == 0))
+        return false;
+    lex->at += equals && byte != ',' && byte != '~' ? 2 : 1;
+    return true;
+}
+
+/* Skip a string or number; false, with nothing changed, when it is broken. */
+static bool
+skip_literal(imig_lex *lex)
+{
+    imig_token token;
+    size_t before = lex->at;
+    read_token(&token, lex);
+    if (token.kind != IMIG_TOKEN_BROKEN)
+        return true;
+    lex->at = before;
+    return false;
+}
+
+static bool
+skip_opening(imig_lex *lex)
+{
+    if (!imig_lex_push(lex, lex->bytes[lex->at]))
+        return false;
+    lex->at++;
+    return true;
+}
+
+static bool
+skip_closing(imig_lex *lex)
+{
+    char byte = lex->bytes[lex->at];
+    char opening = byte == ')' ? '(' : byte == ']' ? '[' : '{';
+    if (lex->depth == 0 || lex->brackets[lex->depth - 1] != opening)
+        return false;
+    lex->depth--;
+    lex->at++;
+    return true;
+}
+
+/* Skip one token of the class `kind`; false, with nothing changed, before one that
+ * imig_lex_next must read. */
+static bool
+skip_token(imig_lex *lex, uint8_t kind)
+{
+    switch (kind) {
+    case ALPHA:
+        return skip_name(lex);
+    case OTHER:
+        return skip_operator(lex);
+    case OPENS:
+        return skip_opening(lex);
+    case CLOSES:
+        return skip_closing(lex);
+    case QUOTE:
+    case DIGIT:
+        return skip_literal(lex);
+    case POINT:
+        lex->at++;
+        return true;
+    default:
+        return false;
+    }
+}
+
+void
+imig_lex_skip(bool *dot, imig_lex *lex)
+{
+    if (lex->line_start || lex->fstring_count != 0)
+        return;
+    for (;;) {
+        uint8_t kind = class_at(lex, lex->at);
+        if (kind == SPACE) {
+            lex->at++;
+        } else if (kind == HASH) {
+            skip_comment(lex);
+        } else if (kind == LINE && lex->depth != 0) {
+            lex->at = after_line_end(lex, lex->at);
+        } else {
+            if (!skip_token(lex, kind))
+                return;
+            *dot = kind == POINT;
+        }
+    }
 }

@@ -84,6 +84,12 @@ void imig_lex_init(imig_lex *lex, const char *bytes, size_t len, size_t at);
 /* The next token.  Not to be called again after END, BROKEN or UNKNOWN. */
 void imig_lex_next(imig_token *out, imig_lex *lex);
 
+/* Skip tokens that mean nothing to the scanner within a statement: operators, brackets,
+ * strings, numbers, and names that imig_word_possible() rules out.  Stops before
+ * anything else, where imig_lex_next goes on.  *dot tells whether the token before that
+ * is a point; it is left alone when no token was skipped. */
+void imig_lex_skip(bool *dot, imig_lex *lex);
+
 /* 1-based physical line of a byte; CR, LF and CRLF end lines. O(at). */
 uint32_t imig_lex_line(const char *bytes, size_t at);
 

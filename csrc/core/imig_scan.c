@@ -75,96 +75,14 @@ at_line_end(const imig_scan_state *s)
     return s->token.kind == IMIG_TOKEN_NEWLINE || s->token.kind == IMIG_TOKEN_END;
 }
 
-static bool
-at_op(const imig_scan_state *s, char op)
-{
-    return s->token.kind == IMIG_TOKEN_OP && s->token.op == op;
-}
-
-#define USES_TRICK "exec(), globals() or the like is used"
-
-/* Take the token after `globals` and so on. */
-static bool
-step_globals(imig_scan_state *s)
-{
-    static const char wanted[] = {0, '(', ')', '[', 0, '('};
-    if (s->globals == IMIG_SCAN_GLOBALS_INSIDE) {
-        if (at_op(s, ']') && s->lex.depth < s->globals_depth)
-            s->globals = IMIG_SCAN_GLOBALS_ITEM;
-        return true;
-    }
-    if (!at_op(s, wanted[s->globals]))
-        return imig_scan_refuse(s, USES_TRICK);
-    s->globals_depth = s->lex.depth;
-    s->globals =
-        s->globals == IMIG_SCAN_GLOBALS_ITEM ? IMIG_SCAN_GLOBALS_NONE : s->globals + 1;
-    return true;
-}
-
-/* Refuse the ways to a module's names that are no assignment. */
-static bool
-check_word(imig_scan_state *s)
-{
-    switch (s->word) {
-    case IMIG_WORD_TRICK:
-        if (s->after_dot)
-            return true;
-        return imig_scan_refuse(s, USES_TRICK);
-    case IMIG_WORD_LOCALS:
-        if (s->after_dot || s->in_body)
-            return true;
-        return imig_scan_refuse(s, USES_TRICK);
-    case IMIG_WORD_GLOBALS:
-        if (s->after_dot)
-            return true;
-        if (s->globals != IMIG_SCAN_GLOBALS_NONE)
-            return imig_scan_refuse(s, USES_TRICK);
-        s->globals = IMIG_SCAN_GLOBALS_NAME;
-        return true;
-    case IMIG_WORD_TRICK_ATTR:
-        return imig_scan_refuse(s, "the interpreter's internals are used");
-    case IMIG_WORD_SYS:
-        s->saw_sys = true;
-        break;
-    case IMIG_WORD_MODULES:
-        s->saw_modules = true;
-        break;
-    default:
-        if (imig_word_watched(s->word) && !s->after_dot && s->mentions[s->word] < 2)
-            s->mentions[s->word]++;
-        return true;
-    }
-    if (s->saw_sys && s->saw_modules)
-        return imig_scan_refuse(s, "sys.modules is used");
-    return true;
-}
-
-static bool
-note_name(imig_scan_state *s)
-{
-    const char *name = s->lex.bytes + s->token.start;
-    if (s->token.wide && !imig_word_harmless(name, s->token.len, s->latin1))
-        return imig_scan_refuse(s, "a name has letters that Python may normalise");
-    s->word = imig_word_of(name, s->token.len);
-    return s->word == IMIG_WORD_PLAIN || check_word(s);
-}
-
 bool
 imig_scan_advance(imig_scan_state *s)
 {
-    s->after_dot = at_op(s, '.');
-    s->before = s->token.kind == IMIG_TOKEN_NAME ? s->word : IMIG_WORD_PLAIN;
+    s->after_dot = imig_scan_at_op(s, '.');
+    s->before = s->word;
     imig_lex_next(&s->token, &s->lex);
     s->word = IMIG_WORD_PLAIN;
-    if (s->globals != IMIG_SCAN_GLOBALS_NONE && !step_globals(s))
-        return false;
     switch (s->token.kind) {
-    case IMIG_TOKEN_NAME:
-        return note_name(s);
-    case IMIG_TOKEN_OP:
-        if (s->token.op == '*' && s->before == IMIG_WORD_IMPORT)
-            return imig_scan_refuse(s, "a star import may bind any name");
-        return true;
     case IMIG_TOKEN_UNKNOWN:
         return imig_scan_refuse(s, s->token.why);
     case IMIG_TOKEN_BROKEN:
@@ -172,8 +90,21 @@ imig_scan_advance(imig_scan_state *s)
         s->end = IMIG_SCAN_BROKEN;
         return false;
     default:
-        return true;
+        return imig_scan_check(s);
     }
+}
+
+/* As imig_scan_advance, over tokens that mean nothing where no name was read before. */
+static bool
+advance_far(imig_scan_state *s)
+{
+    if (s->form_count == 0 && s->word == IMIG_WORD_PLAIN) {
+        bool dot = imig_scan_at_op(s, '.');
+        imig_lex_skip(&dot, &s->lex);
+        s->token.kind = IMIG_TOKEN_OP;
+        s->token.op = dot ? '.' : ' ';
+    }
+    return imig_scan_advance(s);
 }
 
 /* The rest of a simple statement that gives no name a value that matters.  `binds`: it
@@ -188,10 +119,11 @@ pass_statement(imig_scan_state *s, bool binds, bool read)
                 return imig_scan_refuse(s, "a name may get its value in another way");
             read = true;
         }
-        bool assigns = at_op(s, '=') || at_op(s, IMIG_OP_UPDATE);
-        if (read && ((assigns && s->lex.depth == 0) || at_op(s, IMIG_OP_WALRUS)))
+        bool assigns = imig_scan_at_op(s, '=') || imig_scan_at_op(s, IMIG_OP_UPDATE);
+        if (read &&
+            ((assigns && s->lex.depth == 0) || imig_scan_at_op(s, IMIG_OP_WALRUS)))
             return imig_scan_refuse(s, "a name may get its value in another way");
-        if (!imig_scan_advance(s))
+        if (!(read ? imig_scan_advance(s) : advance_far(s)))
             return false;
     }
     return true;
@@ -223,19 +155,54 @@ pass_global(imig_scan_state *s)
     return true;
 }
 
-/* The rest of a logical line in a function or class.  An attribute with one of the
- * names may be the module's own, which the file may have imported. */
+/* Where an attribute with one of the names stands in a line of a function or class. */
+typedef struct attribute_place {
+    bool seen;   /* in this statement: no `=` may follow */
+    bool target; /* after `as` or `del` */
+    bool loop;   /* between `for` and `in` */
+    uint8_t loop_depth;
+} attribute_place;
+
+/* Look at the current token.  An attribute may be the module's own, which the file may
+ * have imported: false where it may be a target. */
+static bool
+note_attribute(attribute_place *place, const imig_scan_state *s)
+{
+    bool assigns = imig_scan_at_op(s, '=') || imig_scan_at_op(s, IMIG_OP_UPDATE);
+    if (imig_scan_at_end(s))
+        *place = (attribute_place){0};
+    if (s->word == IMIG_WORD_FOR) {
+        place->loop = true;
+        place->loop_depth = s->lex.depth;
+    }
+    if (s->word == IMIG_WORD_IN && s->lex.depth == place->loop_depth)
+        place->loop = false;
+    if (s->word == IMIG_WORD_AS || s->word == IMIG_WORD_DEL)
+        place->target = true;
+    if (s->after_dot && imig_word_guarded(s->word)) {
+        place->seen = true;
+        return !place->loop && !place->target;
+    }
+    return !(place->seen && assigns && s->lex.depth == 0);
+}
+
+/* The rest of a logical line in a function or class. */
 static bool
 pass_nested(imig_scan_state *s)
 {
-    bool attribute = false;
+    attribute_place place = {0};
     s->in_body = true;
     while (!at_line_end(s)) {
-        bool global = s->word == IMIG_WORD_GLOBAL;
-        if (attribute && (at_op(s, '=') || at_op(s, IMIG_OP_UPDATE)))
-            return imig_scan_refuse(s, "an attribute with the name is assigned");
-        attribute = s->after_dot && imig_word_guarded(s->word);
-        if (!(global ? pass_global(s) : imig_scan_advance(s)))
+        bool going;
+        if (!note_attribute(&place, s))
+            return imig_scan_refuse(s, "an attribute with the name may be assigned");
+        if (s->word == IMIG_WORD_GLOBAL)
+            going = pass_global(s);
+        else if (place.seen || place.loop)
+            going = imig_scan_advance(s);
+        else
+            going = advance_far(s);
+        if (!going)
             return false;
     }
     s->in_body = false;
@@ -253,8 +220,8 @@ pass_definition(imig_scan_state *s)
     if (imig_word_guarded(s->word))
         return imig_scan_refuse(s, "a function or class has the name");
     bool after_name = false;
-    while (!at_line_end(s) && !(at_op(s, ':') && s->lex.depth == 0)) {
-        if (after_name && at_op(s, IMIG_OP_WALRUS))
+    while (!at_line_end(s) && !(imig_scan_at_op(s, ':') && s->lex.depth == 0)) {
+        if (after_name && imig_scan_at_op(s, IMIG_OP_WALRUS))
             return imig_scan_refuse(s, "a name may get its value in another way");
         after_name = imig_word_guarded(s->word);
         if (!imig_scan_advance(s))
@@ -316,8 +283,8 @@ bind(imig_scan_state *s, unsigned targets, bool others)
 static bool
 pass_annotated(imig_scan_state *s, imig_word target)
 {
-    while (!imig_scan_at_end(s) && !(at_op(s, '=') && s->lex.depth == 0)) {
-        if (!imig_scan_advance(s))
+    while (!imig_scan_at_end(s) && !(imig_scan_at_op(s, '=') && s->lex.depth == 0)) {
+        if (!advance_far(s))
             return false;
         if (imig_word_guarded(s->word))
             return imig_scan_refuse(s, "an annotation uses the name");
@@ -350,9 +317,9 @@ pass_assignment(imig_scan_state *s)
             return imig_scan_refuse(s, "a name may get its value in another way");
         if (!imig_scan_advance(s))
             return false;
-        if (first && imig_word_watched(word) && at_op(s, ':'))
+        if (first && imig_word_watched(word) && imig_scan_at_op(s, ':'))
             return pass_annotated(s, word);
-        if (!at_op(s, '='))
+        if (!imig_scan_at_op(s, '='))
             return targets != 0 ? imig_scan_refuse(s, "a value is not a literal")
                                 : pass_after_name(s, word, first);
         if (imig_word_watched(word))
@@ -399,6 +366,7 @@ pass_module_line(imig_scan_state *s)
     case IMIG_WORD_ASYNC:
         return pass_async(s);
     case IMIG_WORD_COMPOUND:
+    case IMIG_WORD_FOR:
         return pass_line(s);
     default:
         break;
@@ -463,9 +431,10 @@ pass_file(imig_scan_state *s)
 {
     if (!next_line(s))
         return;
-    if ((s->token.kind == IMIG_TOKEN_STRING || at_op(s, '(')) && !pass_docstring(s))
+    if ((s->token.kind == IMIG_TOKEN_STRING || imig_scan_at_op(s, '(')) &&
+        !pass_docstring(s))
         return;
-    if (at_op(s, ';') && !imig_scan_advance(s))
+    if (imig_scan_at_op(s, ';') && !imig_scan_advance(s))
         return;
     do {
         bool nested = s->nested != NESTED_NONE;

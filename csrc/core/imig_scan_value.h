@@ -14,16 +14,30 @@ typedef enum imig_scan_end {
     IMIG_SCAN_NOMEM,
 } imig_scan_end;
 
-/* Steps through `globals()[...](...)`: Alembic's multidb template calls its functions
- * so.  Any other use of globals() is refused. */
-typedef enum imig_scan_globals {
-    IMIG_SCAN_GLOBALS_NONE,
-    IMIG_SCAN_GLOBALS_NAME,   /* globals */
-    IMIG_SCAN_GLOBALS_OPEN,   /* globals( */
-    IMIG_SCAN_GLOBALS_CALL,   /* globals() */
-    IMIG_SCAN_GLOBALS_INSIDE, /* globals()[... */
-    IMIG_SCAN_GLOBALS_ITEM,   /* globals()[...] */
-} imig_scan_globals;
+/* Calls that only read, although they could do worse; see imig_scan_trick.c.
+ *
+ *     globals()[item](...)          getattr(object, "name"...)      also setattr,
+ * delattr 12 3    45                    6      7      8     9
+ */
+typedef enum imig_scan_step {
+    IMIG_STEP_OPEN,   /* 1: wants ( */
+    IMIG_STEP_CLOSE,  /* 2: wants ) */
+    IMIG_STEP_ITEM,   /* 3: wants [ */
+    IMIG_STEP_INSIDE, /* waits for the ] of 4 */
+    IMIG_STEP_CALL,   /* 5: wants ( */
+    IMIG_STEP_ATTR,   /* 6: wants ( */
+    IMIG_STEP_OBJECT, /* waits for the , of 7 */
+    IMIG_STEP_NAME,   /* 8: wants a literal */
+    IMIG_STEP_END,    /* 9: wants , or ) */
+} imig_scan_step;
+
+/* One such call that is open; `depth` is that of the bracket waited for. */
+typedef struct imig_scan_form {
+    uint8_t step;
+    uint8_t depth;
+} imig_scan_form;
+
+#define IMIG_SCAN_FORMS 8 /* one within another; more is refused */
 
 /* One scan.  Its functions return false once `end` says that it is over. */
 typedef struct imig_scan_state {
@@ -38,9 +52,9 @@ typedef struct imig_scan_state {
     bool saw_modules;
     uint8_t bound;                           /* bit 1 << word: the name has its value */
     uint8_t mentions[IMIG_WORD_WATCHED + 1]; /* by word; 2 means two or more */
-    imig_scan_globals globals;
-    uint8_t globals_depth; /* brackets open within those of INSIDE */
-    bool in_body;          /* past the first token of a line of a def or class */
+    bool in_body; /* past the first token of a line of a def or class */
+    uint8_t form_count;
+    imig_scan_form forms[IMIG_SCAN_FORMS];
     size_t nested; /* columns of the def or class that is open, SIZE_MAX: none */
     imig_scan_end end;
     size_t where;
@@ -48,6 +62,16 @@ typedef struct imig_scan_state {
 
 /* End the scan as NOT_STATIC at the current token; returns false. */
 bool imig_scan_refuse(imig_scan_state *s, const char *reason);
+
+/* Refuse the current token if it leads to a module's names in a way that is no
+ * assignment; sets `word`. */
+bool imig_scan_check(imig_scan_state *s);
+
+static inline bool
+imig_scan_at_op(const imig_scan_state *s, char op)
+{
+    return s->token.kind == IMIG_TOKEN_OP && s->token.op == op;
+}
 
 /* Go to the next token; false when the file turns out broken, unknown or too clever. */
 bool imig_scan_advance(imig_scan_state *s);

@@ -12,12 +12,11 @@ typedef struct entry {
     imig_word word;
 } entry;
 
-#define LONGEST 24
-
-static const entry len2[] = {{"if", IMIG_WORD_COMPOUND}, {NULL, 0}};
+static const entry len2[] = {
+    {"if", IMIG_WORD_COMPOUND}, {"in", IMIG_WORD_IN}, {"as", IMIG_WORD_AS}, {NULL, 0}};
 static const entry len3[] = {
-    {"def", IMIG_WORD_DEF},    {"for", IMIG_WORD_COMPOUND}, {"try", IMIG_WORD_COMPOUND},
-    {"del", IMIG_WORD_SIMPLE}, {"sys", IMIG_WORD_SYS},      {NULL, 0},
+    {"def", IMIG_WORD_DEF}, {"for", IMIG_WORD_FOR}, {"try", IMIG_WORD_COMPOUND},
+    {"del", IMIG_WORD_DEL}, {"sys", IMIG_WORD_SYS}, {NULL, 0},
 };
 static const entry len4[] = {
     {"None", IMIG_WORD_NONE},
@@ -49,8 +48,8 @@ static const entry len6[] = {
 };
 static const entry len7[] = {
     {"finally", IMIG_WORD_COMPOUND}, {"globals", IMIG_WORD_GLOBALS},
-    {"setattr", IMIG_WORD_TRICK},    {"delattr", IMIG_WORD_TRICK},
-    {"getattr", IMIG_WORD_TRICK},    {"modules", IMIG_WORD_MODULES},
+    {"setattr", IMIG_WORD_ATTR},     {"delattr", IMIG_WORD_ATTR},
+    {"getattr", IMIG_WORD_ATTR},     {"modules", IMIG_WORD_MODULES},
     {"__doc__", IMIG_WORD_RESERVED}, {NULL, 0},
 };
 static const entry len8[] = {
@@ -87,15 +86,35 @@ static const entry len16[] = {{"__getattribute__", IMIG_WORD_TRICK_ATTR}, {NULL,
 static const entry len24[] = {{"_alembic_source_encoding", IMIG_WORD_RESERVED},
                               {NULL, 0}};
 
-static const entry *const by_length[LONGEST + 1] = {
+static const entry *const by_length[IMIG_WORD_LONGEST + 1] = {
     NULL,  NULL, len2, len3,  len4, len5, len6, len7, len8, len9, len10, len11, len12,
     len13, NULL, NULL, len16, NULL, NULL, NULL, NULL, NULL, NULL, NULL,  len24,
+};
+
+#define BIT(letter) (UINT32_C(1) << ((letter) & 31))
+
+/* First letters by length, of the words above but for those that matter only where they
+ * start a statement. */
+const uint32_t imig_word_letters[IMIG_WORD_LONGEST + 1] = {
+    [2] = BIT('a'),
+    [3] = BIT('s') | BIT('f') | BIT('d'),
+    [4] = BIT('e') | BIT('v'),
+    [6] = BIT('g') | BIT('c') | BIT('l') | BIT('i'),
+    [7] = BIT('g') | BIT('s') | BIT('d') | BIT('m') | BIT('_'),
+    [8] = BIT('r') | BIT('b') | BIT('f') | BIT('_'),
+    [9] = BIT('f') | BIT('g'),
+    [10] = BIT('d') | BIT('_'),
+    [11] = BIT('g') | BIT('_'),
+    [12] = BIT('_'),
+    [13] = BIT('d') | BIT('b') | BIT('i') | BIT('g'),
+    [16] = BIT('_'),
+    [24] = BIT('_'),
 };
 
 imig_word
 imig_word_of(const char *name, size_t len)
 {
-    if (len > LONGEST || by_length[len] == NULL)
+    if (len > IMIG_WORD_LONGEST || by_length[len] == NULL)
         return IMIG_WORD_PLAIN;
     for (const entry *e = by_length[len]; e->text != NULL; e++) {
         if (e->text[0] == name[0] && memcmp(e->text, name, len) == 0)

@@ -18,7 +18,9 @@ typedef enum imig_word {
     IMIG_WORD_RESERVED,
 
     /* Ways to a module's names that are no assignment. */
-    IMIG_WORD_TRICK,      /* functions: exec(), getattr(), ... */
+    IMIG_WORD_TRICK,      /* functions: exec(), eval() */
+    IMIG_WORD_ATTR,       /* getattr(), setattr(), delattr(): with a literal they are
+                           * what the literal says */
     IMIG_WORD_LOCALS,     /* locals() and vars(): the module's at module level only */
     IMIG_WORD_GLOBALS,    /* globals()[...](...) only reads */
     IMIG_WORD_TRICK_ATTR, /* attributes, and names too: f_globals, __globals__, ... */
@@ -26,16 +28,23 @@ typedef enum imig_word {
     IMIG_WORD_MODULES,
 
     IMIG_WORD_NONE, /* None */
+    IMIG_WORD_AS,
+    IMIG_WORD_IN,
+
+    /* From here on: what a statement may start with. */
     IMIG_WORD_DEF,
     IMIG_WORD_CLASS,
     IMIG_WORD_ASYNC,
     IMIG_WORD_GLOBAL,
     IMIG_WORD_IMPORT,
+    IMIG_WORD_FOR,
+    IMIG_WORD_DEL,
     IMIG_WORD_COMPOUND, /* starts a statement that holds statements: if, try, ... */
     IMIG_WORD_SIMPLE,   /* starts a statement that may bind: del, match, type, ... */
 } imig_word;
 
 #define IMIG_WORD_WATCHED 4
+#define IMIG_WORD_LONGEST 24
 
 static inline bool
 imig_word_watched(imig_word word)
@@ -51,6 +60,17 @@ imig_word_guarded(imig_word word)
 }
 
 imig_word imig_word_of(const char *name, size_t len);
+
+extern const uint32_t imig_word_letters[IMIG_WORD_LONGEST + 1];
+
+/* False for most names that are no word that matters within a statement; for speed. */
+static inline bool
+imig_word_possible(const char *name, size_t len)
+{
+    unsigned char first = (unsigned char)name[0];
+    return len <= IMIG_WORD_LONGEST && first >= '_' &&
+           (imig_word_letters[len] >> (first & 31) & 1) != 0;
+}
 
 /* True when no name with these bytes beyond ASCII can be one of the words above: Python
  * normalises names by NFKC, which turns a few letters into ASCII ones. */
