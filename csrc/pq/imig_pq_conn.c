@@ -218,13 +218,12 @@ is_sqlstate(const char *text)
 static bool
 is_location(const char *line, size_t len)
 {
-    size_t digits = 0;
-    while (digits < len && line[len - 1 - digits] >= '0' &&
-           line[len - 1 - digits] <= '9')
-        digits++;
-    return digits > 0 && digits + 3 < len && line[len - digits - 1] == ':' &&
-           line[len - digits - 2] == 'c' && line[len - digits - 3] == '.' &&
-           strcspn(line, ":") + 3 < len && strncmp(strchr(line, ':'), ":  ", 3) == 0;
+    size_t word = strcspn(line, ":\n"), end = len;
+    if (word == 0 || word + 3 > len || strncmp(line + word, ":  ", 3) != 0)
+        return false;
+    while (end > 0 && line[end - 1] >= '0' && line[end - 1] <= '9')
+        end--;
+    return end < len && end > word + 6 && strncmp(line + end - 3, ".c:", 3) == 0;
 }
 
 /* Append libpq's text about a failed attempt as it would be without

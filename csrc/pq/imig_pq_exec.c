@@ -98,23 +98,62 @@ imig_pq_send(imig_pq_conn *c, const char *sql, imig_error *err)
     return IMIG_OK;
 }
 
-/* Take one result of the oldest entry; NULL ended it.  True when a COPY has begun. */
-static bool
-take(imig_pq_conn *c, PGresult *result)
+/* The last result counts, but of several errors the first: the server's word that it
+ * ends the session comes before libpq's that the session has ended. */
+static void
+keep_result(imig_pq_entry *entry, PGresult *result)
+{
+    if (entry->result != NULL && PQresultStatus(entry->result) == PGRES_FATAL_ERROR) {
+        PQclear(result);
+        return;
+    }
+    PQclear(entry->result);
+    entry->result = result;
+}
+
+/* Take one result of the oldest entry; NULL ended it.  DONE when a COPY has begun,
+ * AGAIN when there may be more to take. */
+static imig_pq_step
+take(imig_pq_conn *c, PGresult *result, imig_error *err)
 {
     if (result == NULL) {
         pop_entry(c);
-        return false;
+        return IMIG_PQ_AGAIN;
     }
-    ExecStatusType status = PQresultStatus(result);
-    if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT) {
+    switch (PQresultStatus(result)) {
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+        c->phase = PQresultStatus(result) == PGRES_COPY_IN ? IMIG_PQ_COPY_IN
+                                                           : IMIG_PQ_COPY_OUT;
         PQclear(result);
-        c->phase = status == PGRES_COPY_IN ? IMIG_PQ_COPY_IN : IMIG_PQ_COPY_OUT;
-        return true;
+        return IMIG_PQ_DONE;
+    case PGRES_COPY_BOTH:
+        /* PQgetResult would say so again and again. */
+        PQclear(result);
+        imig_buf_clear(&c->message);
+        imig_buf_str(&c->message, "replication is not supported");
+        (void)imig_pq_lost(c, err);
+        return IMIG_PQ_FAILED;
+    default:
+        keep_result(c->head, result);
+        return IMIG_PQ_AGAIN;
     }
-    PQclear(c->head->result);
-    c->head->result = result;
-    return false;
+}
+
+/* The connection broke.  What the server said before, such as that an administrator
+ * ended the session, tells more than the loss: DONE with that, or FAILED. */
+static imig_pq_step
+broke(imig_pq_conn *c, imig_error *err)
+{
+    const PGresult *last = c->head->result;
+    if (last == NULL || PQresultStatus(last) != PGRES_FATAL_ERROR) {
+        (void)imig_pq_lost(c, err);
+        return IMIG_PQ_FAILED;
+    }
+    c->broken = true;
+    while (c->head != NULL)
+        pop_entry(c);
+    return IMIG_PQ_DONE;
 }
 
 imig_pq_step
@@ -125,20 +164,19 @@ imig_pq_pump(imig_pq_conn *c, int *want, imig_error *err)
         return imig_pq_lost(c, err), IMIG_PQ_FAILED;
     while (c->head != NULL) {
         int unsent = PQflush(c->pg);
-        if (unsent < 0 && PQstatus(c->pg) == CONNECTION_BAD && PQisBusy(c->pg))
-            return imig_pq_lost(c, err), IMIG_PQ_FAILED;
         /* Reading also when writing: a server that sends notices and is not read stops
-         * reading itself.  Errors surface in PQgetResult, with the server's words. */
+         * reading itself.  A failed write is no reason not to read what it said. */
         int alive = PQconsumeInput(c->pg);
         if (PQisBusy(c->pg)) {
-            if (!alive)
-                return imig_pq_lost(c, err), IMIG_PQ_FAILED;
+            if (!alive || (unsent < 0 && PQstatus(c->pg) == CONNECTION_BAD))
+                return broke(c, err);
             if (unsent > 0)
                 *want |= IMIG_PQ_WANT_WRITE;
             return IMIG_PQ_AGAIN;
         }
-        if (take(c, PQgetResult(c->pg)))
-            return IMIG_PQ_DONE;
+        imig_pq_step step = take(c, PQgetResult(c->pg), err);
+        if (step != IMIG_PQ_AGAIN)
+            return step;
     }
     if (PQstatus(c->pg) == CONNECTION_BAD)
         c->broken = true;

@@ -386,6 +386,27 @@ out:
     return outcome;
 }
 
+/* What the session must be told before it is of use; mostly nothing.  As psycopg2:
+ * dates are exchanged in ISO style, whatever role or database have set.  A database in
+ * SQL_ASCII holds bytes that are no UTF-8, and would refuse to send them as such. */
+static int
+settle(imigpy_conn *self)
+{
+    imig_buf sql = IMIG_BUF_INIT;
+    imigpy_conn_after(self);
+    const char *server = PQparameterStatus(imig_pq_raw(self->pq), "server_encoding");
+    if (self->codec.foreign_datestyle || self->codec.foreign_intervalstyle)
+        imig_buf_str(&sql, "SET DateStyle = ISO; SET IntervalStyle = postgres;");
+    if (server != NULL && strcmp(server, "SQL_ASCII") == 0)
+        imig_buf_str(&sql, "SET client_encoding = 'SQL_ASCII'");
+    if (sql.len == 0)
+        return 0;
+    PGresult *pg = imigpy_conn_command(self, NULL, &sql);
+    imig_buf_clear(&sql);
+    PQclear(pg);
+    return pg != NULL ? 0 : -1;
+}
+
 static imigpy_conn *
 new_conn(pq_state *state, PyObject *json_loads, bool clamp)
 {
@@ -430,7 +451,7 @@ imigpy_connect(PyObject *module, PyObject *args, PyObject *kwargs)
     self->busy = true;
     int outcome = open_connection(self, options);
     if (outcome == 0)
-        imigpy_conn_after(self);
+        outcome = settle(self);
     self->busy = false;
     if (outcome < 0) {
         PyObject *type, *value, *traceback;

@@ -24,7 +24,7 @@ from .types import COLSPECS
 _IDLE: Final = 0  # PQTRANS_IDLE
 
 # SQLSTATEs after which a connection is of no use: class 08, and the server going away.
-_LOST_STATES: Final = frozenset(("57P01", "57P02", "57P03", "57P05"))
+_LOST_STATES: Final = frozenset(("25P03", "25P04", "57P01", "57P02", "57P03", "57P05"))
 
 # libpq's own words where there was no SQLSTATE to be had.
 _LOST_WORDS: Final = (
