@@ -9,7 +9,7 @@ BOTH := $(MAKE) --no-print-directory -j2 --output-sync=target
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: help demo test check setup ready lint fix types layers c-test fuzz stubs \
-	static bench conformance alembic matrix clean
+	static bench conformance alembic-suite alembic matrix clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,9 @@ fuzz: ready ## libFuzzer: make fuzz [F=scan] [T=60]
 
 bench: ready ## Side by side with stock Alembic and psycopg2
 	@$(PY) benchmarks/run.py
+
+alembic-suite: ready ## Alembic's own tests with the graph in C and without: [A=1.19.2]
+	@$(PY) tools/alembic_suite.py $(A)
 
 conformance: ready ## SQLAlchemy's and Alembic's own suites on the C driver
 	@$(PY) tools/conformance.py

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -111,6 +112,18 @@ def outcome_of(case: ET.Element) -> str:
     return "passed"
 
 
+def is_same(stock: str | None, ours: str | None) -> bool:
+    """Whether a test ended alike.
+
+    Where several reasons for a skip apply, SQLAlchemy's plugin gives some of them in
+    the order of a set of objects: one side's words must be among the other's.
+    """
+    if stock is None or ours is None:
+        return False
+    one, other = (set(re.findall(r"\w+", each)) for each in (stock, ours))
+    return stock.split()[0] == ours.split()[0] and (one <= other or other <= one)
+
+
 def compare(version: str) -> bool:
     """Run both sides; whether they are the same and nothing failed."""
     folder = CACHE / (version or "newest")
@@ -126,7 +139,7 @@ def compare(version: str) -> bool:
     different = [
         f"{name}: {stock.get(name)} off, {ours.get(name)} fast"
         for name in sorted(stock.keys() | ours.keys())
-        if stock.get(name) != ours.get(name)
+        if not is_same(stock.get(name), ours.get(name))
     ]
     print(*different, sep="\n", end="\n" if different else "")
     bad = any(each.startswith(("error", "failure")) for each in ours.values())

@@ -63,10 +63,10 @@ typedef struct imig_graph {
     imig_strmap ids;    /* to node */
     imig_strmap labels; /* to node */
     bool finished;
-    imig_edges versioned; /* down_revision, repeats dropped */
+    imig_edges versioned; /* down_revision, as declared */
     imig_edges resolved;  /* depends_on as nodes, as declared */
     imig_edges normal;    /* resolved without those that an ancestor has already */
-    imig_edges needs;     /* versioned, then what normal adds to it */
+    imig_edges needs;     /* versioned, then what normal adds to it; each once */
     imig_edges next;      /* versioned, backwards; in the order of the nodes */
     imig_edges all_next;  /* versioned and resolved, backwards */
     uint32_t *sorted;     /* every node after all that it needs */

@@ -98,7 +98,7 @@ total_names(const imig_graph *g, bool depend)
 /* down_revision names ids only.  (Alembic lets a label through and then stops with
  * "broken map"; here the name is missing.) */
 static imig_status
-make_versioned(imig_flaw *flaw, imig_graph *g, uint32_t *seen, imig_error *err)
+make_versioned(imig_flaw *flaw, imig_graph *g, imig_error *err)
 {
     uint32_t count = 0;
     if (!new_edges(&g->versioned, g->count, total_names(g, false)))
@@ -110,9 +110,7 @@ make_versioned(imig_flaw *flaw, imig_graph *g, uint32_t *seen, imig_error *err)
             uint32_t parent = imig_graph_find(g, name);
             if (parent == IMIG_NO_NODE)
                 return missing(flaw, g, node, name, err);
-            if (seen[parent] != node + 1)
-                g->versioned.to[count++] = parent;
-            seen[parent] = node + 1;
+            g->versioned.to[count++] = parent;
         }
         g->versioned.at[node + 1] = count;
     }
@@ -277,8 +275,9 @@ keep_the_rest(imig_graph *g, const bool *drop, uint32_t *seen)
         /* 2n + 1: among versioned only; 2n + 2: also among normal. */
         uint32_t versioned = 2 * node + 1, normal = 2 * node + 2;
         for (uint32_t e = g->versioned.at[node]; e < g->versioned.at[node + 1]; e++) {
+            if (seen[g->versioned.to[e]] != versioned)
+                g->needs.to[needs++] = g->versioned.to[e];
             seen[g->versioned.to[e]] = versioned;
-            g->needs.to[needs++] = g->versioned.to[e];
         }
         for (uint32_t e = g->resolved.at[node]; e < g->resolved.at[node + 1]; e++) {
             uint32_t target = g->resolved.to[e];
@@ -327,7 +326,7 @@ static imig_status
 make_edges(imig_flaw *flaw, imig_graph *g, uint32_t *seen, imig_error *err)
 {
     imig_status st;
-    if ((st = make_versioned(flaw, g, seen, err)) != IMIG_OK ||
+    if ((st = make_versioned(flaw, g, err)) != IMIG_OK ||
         (st = make_resolved(flaw, g, err)) != IMIG_OK)
         return st;
     if (!reverse(&g->next, g->count, &g->versioned, NULL, seen) ||

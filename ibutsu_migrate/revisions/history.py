@@ -44,11 +44,13 @@ class History:
         graph: In C; its nodes are ints.
         flaw: None for a history that the graph answers for. Otherwise why not, and
             Alembic's own code goes on with :meth:`as_declared`.
+        advice: What to add to the KeyError that Alembic then raises, or None.
     """
 
     def __init__(self) -> None:
         self.graph: Graph = require("_core").Graph(LabelSet, ChildSet)
         self.flaw: str | None = None
+        self.advice: str | None = None
         self._objects: list[Revision | None] = []
         self._paths: Sequence[str] = ()
         self._lock = threading.Lock()
@@ -107,7 +109,12 @@ class History:
             return
         found = self.graph.finish()
         if found is not None:
-            self.flaw = found[0]
+            self.flaw, node, sentence = found
+            if self.flaw == "missing":
+                path = getattr(self._objects[node], "path", None)
+                if node < len(self._paths):
+                    path = self._paths[node]
+                self.advice = f"{sentence} (in {path or 'no file'})"
             return
         for node, revision in enumerate(self._objects):
             if revision is not None:

@@ -69,6 +69,10 @@ class RevisionMap(StockMap):
         generator, self._generator = self._generator, lambda: declared
         try:
             return StockMap._revision_map.fget(self)
+        except KeyError as error:
+            if history.advice is not None:
+                error.add_note(history.advice)
+            raise
         finally:
             self._generator = generator
             del self._positions

@@ -19,7 +19,7 @@ test_edges(imig_test *t)
     CHECK(t, graph_read(&flaw, &g, "d:b,c,b+x,one,x e:d a b:a!one c:a x", NULL) ==
                  IMIG_OK);
     CHECK(t, g.finished && g.count == 6);
-    check_edges(t, &g, &g.versioned, "d", "b c");
+    check_edges(t, &g, &g.versioned, "d", "b c b");
     check_edges(t, &g, &g.resolved, "d", "x b x");
     check_edges(t, &g, &g.normal, "d", "x b");
     check_edges(t, &g, &g.needs, "d", "b c x");
