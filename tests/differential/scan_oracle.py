@@ -29,16 +29,16 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """No warnings, no output, and an end to endless loops."""
-    before = signal.signal(signal.SIGALRM, _stop)
-    signal.alarm(SECONDS)
+    """No warnings, no output, and an end to endless loops (by CPU time)."""
+    before = signal.signal(signal.SIGVTALRM, _stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def imported(source: bytes) -> dict[str, object] | None:
