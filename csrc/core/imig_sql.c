@@ -221,21 +221,42 @@ is_change(imig_sql_verb verb)
 
 /* ---- WITH ------------------------------------------------------------------- */
 
-/* [SEARCH ... SET c] [CYCLE ... SET c [TO v DEFAULT v] USING c] after a WITH query. */
-static void
+/* columns SET column; a column may be called "set" or "insert". */
+static bool
+skip_columns_and_set(imig_sql_reader *r)
+{
+    do {
+        if (!imig_sql_at_name(r))
+            return false;
+        imig_sql_advance(r);
+    } while (imig_sql_accept_symbol(r, ','));
+    if (!ACCEPT(r, "SET") || !imig_sql_at_name(r))
+        return false;
+    imig_sql_advance(r);
+    return true;
+}
+
+/* [SEARCH order FIRST BY columns SET column]
+ * [CYCLE columns SET column [TO value DEFAULT value] USING column] */
+static bool
 skip_search_and_cycle(imig_sql_reader *r)
 {
-    if (ACCEPT(r, "SEARCH") && SKIP_TO(r, "SET")) {
-        imig_sql_advance(r);
-        imig_sql_advance(r);
+    if (ACCEPT(r, "SEARCH")) {
+        if (!ACCEPT(r, "DEPTH") && !ACCEPT(r, "BREADTH"))
+            return false;
+        if (!ACCEPT(r, "FIRST") || !ACCEPT(r, "BY") || !skip_columns_and_set(r))
+            return false;
     }
-    if (!ACCEPT(r, "CYCLE") || !SKIP_TO(r, "SET"))
-        return;
+    if (!ACCEPT(r, "CYCLE"))
+        return true;
+    /* USING is reserved: no value begins with it. */
+    if (!skip_columns_and_set(r) || !SKIP_TO(r, "USING"))
+        return false;
     imig_sql_advance(r);
-    if (SKIP_TO(r, "USING")) {
-        imig_sql_advance(r);
-        imig_sql_advance(r);
-    }
+    if (!imig_sql_at_name(r))
+        return false;
+    imig_sql_advance(r);
+    return true;
 }
 
 /* One WITH query: name [(columns)] AS [[NOT] MATERIALIZED] (query).  False: it is not
@@ -250,10 +271,7 @@ skip_with_query(imig_sql_reader *r)
         return false;
     (void)ACCEPT(r, "NOT");
     (void)ACCEPT(r, "MATERIALIZED");
-    if (!imig_sql_skip_parens(r))
-        return false;
-    skip_search_and_cycle(r);
-    return true;
+    return imig_sql_skip_parens(r) && skip_search_and_cycle(r);
 }
 
 /* Find the verb behind WITH [RECURSIVE] query, ...  A query may be called "recursive",

@@ -112,9 +112,9 @@ skip_blank(imig_sql_lexer *l)
         char c = l->sql[l->pos];
         if (is_space(c)) {
             l->pos++;
-        } else if (pair_at(l, l->pos, '-', '-')) {
+        } else if (c == '-' && byte_at(l, l->pos + 1) == '-') {
             l->pos = line_end(l, l->pos);
-        } else if (pair_at(l, l->pos, '/', '*')) {
+        } else if (c == '/' && byte_at(l, l->pos + 1) == '*') {
             if (!skip_block_comment(l))
                 return false;
         } else {
@@ -223,10 +223,13 @@ next_prefixed(imig_sql_lexer *l)
 static imig_sql_token_kind
 next_word(imig_sql_lexer *l)
 {
-    imig_sql_token_kind kind = next_prefixed(l);
-    if (kind != IMIG_SQL_TOKEN_END)
-        return kind;
     size_t pos = l->pos + 1;
+    char second = byte_at(l, pos);
+    if (second == '\'' || second == '&') {
+        imig_sql_token_kind kind = next_prefixed(l);
+        if (kind != IMIG_SQL_TOKEN_END)
+            return kind;
+    }
     while (pos < l->len && imig_sql_ident_cont((unsigned char)l->sql[pos]))
         pos++;
     l->pos = pos;
@@ -324,7 +327,7 @@ next_dollar(imig_sql_lexer *l)
 static bool
 is_symbol(char c)
 {
-    return c != '\0' && strchr(",()[].;:+-*/%^<>=~!@#&|`?", c) != NULL;
+    return c != '\0' && strchr(";,().[]:=*<>+-/%^~!@#&|`?", c) != NULL;
 }
 
 static imig_sql_token_kind

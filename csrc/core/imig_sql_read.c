@@ -82,7 +82,7 @@ note(imig_sql_reader *r)
     if (r->token.kind == IMIG_SQL_TOKEN_STRING) {
         if (st->reads_code && code_changes_settings(token_text(r), token_len(r)))
             st->settings = true;
-    } else if (imig_sql_at_name(r)) {
+    } else if (imig_sql_at_name(r) && token_len(r) >= sizeof "RETURNING" - 1) {
         /* RETURNING is reserved: elsewhere it is a label (AS returning) or a field. */
         if (r->parens == 0 && !r->after_dot && !r->after_as && AT(r, "RETURNING"))
             st->returning = true;

@@ -241,6 +241,14 @@ test_rows(imig_test *t)
          "BY "
          "x, y SET o CYCLE x, y SET c TO 1 DEFAULT 2 USING p DELETE FROM t",
          1, IMIG_SQL_WITH, "D", NULL},
+        {"WITH a AS (SELECT 1) SEARCH DEPTH FIRST BY set SET insert SELECT 1", 1,
+         IMIG_SQL_WITH, "R", NULL},
+        {"WITH a AS (SELECT 1) SEARCH BREADTH FIRST BY x, set SET set CYCLE set SET "
+         "set "
+         "USING insert DELETE FROM t",
+         1, IMIG_SQL_WITH, "D", NULL},
+        {"WITH a AS (SELECT 1) SEARCH FIRST BY x SET y DELETE FROM t", 1, IMIG_SQL_WITH,
+         "R", NULL},
         {"WITH a AS (SELECT 1) CYCLE x SET c USING p, b AS (SELECT 1) INSERT INTO t "
          "TABLE a RETURNING 1",
          1, IMIG_SQL_WITH, "R", NULL},
