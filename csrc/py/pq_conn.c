@@ -170,7 +170,11 @@ good_result(imigpy_conn *self, PyObject *cursor, const imig_buf *sql)
         self->state->rows += (unsigned long long)PQntuples(pg);
         return pg;
     default:
-        imigpy_raise_result(self, cursor, pg, sql);
+        if (self->close_wanted)
+            imigpy_raise_failed(self, cursor, &(imig_error){.status = IMIG_E_LOST},
+                                sql);
+        else
+            imigpy_raise_result(self, cursor, pg, sql);
         PQclear(pg);
         return NULL;
     }

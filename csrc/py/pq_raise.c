@@ -160,7 +160,10 @@ imigpy_raise_failed(imigpy_conn *self, PyObject *cursor, const imig_error *err,
         PyErr_NoMemory();
         return;
     }
-    const char *text = self->pq != NULL ? imig_pq_message(self->pq) : "";
+    /* Who closed it himself is not told that the server has gone. */
+    const char *text = self->close_wanted ? "connection already closed"
+                       : self->pq != NULL ? imig_pq_message(self->pq)
+                                          : "";
     if (err->status == IMIG_E_ARGUMENT)
         (void)imigpy_raise_named(self->state, "InterfaceError", "%s", err->message);
     else

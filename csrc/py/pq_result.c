@@ -60,6 +60,8 @@ imigpy_result_row(const imigpy_result *r, Py_ssize_t n, const imigpy_codec *code
     return row;
 }
 
+enum { SIGNAL_ROWS = 4096 };
+
 PyObject *
 imigpy_result_rows(imigpy_result *r, Py_ssize_t first, Py_ssize_t count,
                    const imigpy_codec *codec)
@@ -70,6 +72,10 @@ imigpy_result_rows(imigpy_result *r, Py_ssize_t first, Py_ssize_t count,
     imigpy_result_hold(r);
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *row = imigpy_result_row(r, first + i, codec);
+        /* Millions of rows take seconds, in which nothing else looks for signals. */
+        if (row != NULL && i % SIGNAL_ROWS == SIGNAL_ROWS - 1 &&
+            PyErr_CheckSignals() != 0)
+            Py_CLEAR(row);
         if (row == NULL) {
             Py_CLEAR(list);
             break;

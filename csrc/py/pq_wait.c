@@ -152,14 +152,18 @@ imig_pq_step
 imigpy_wait(imigpy_conn *self, imigpy_step step, void *arg, imig_error *err)
 {
     int64_t start = now_ns();
-    imig_pq_step outcome;
     while (!self->close_wanted) {
-        Py_BEGIN_ALLOW_THREADS
-            outcome = steps_nogil(self, step, arg, err);
-        Py_END_ALLOW_THREADS
-        bool raised = outcome == IMIG_PQ_AGAIN && PyErr_CheckSignals() != 0;
-        if (raised)
+        imig_pq_step outcome = IMIG_PQ_AGAIN;
+        /* First: in a row of short waits, executemany() or a COPY, no other code looks
+         * for signals. */
+        bool raised = PyErr_CheckSignals() != 0;
+        if (raised) {
             imigpy_stop(self, IMIGPY_INTERRUPT_MS);
+        } else if (!self->close_wanted) {
+            Py_BEGIN_ALLOW_THREADS
+                outcome = steps_nogil(self, step, arg, err);
+            Py_END_ALLOW_THREADS
+        }
         if (raised || outcome != IMIG_PQ_AGAIN) {
             self->state->wait_ns += (unsigned long long)(now_ns() - start);
             return outcome;
