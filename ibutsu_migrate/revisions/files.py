@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from alembic import util
@@ -47,13 +48,18 @@ def revision_files(directory: ScriptDirectory) -> list[str]:
 
 def _listed(directory: ScriptDirectory, location: os.PathLike[str]) -> Iterator[str]:
     """Real paths of all files in one location."""
-    root = os.path.realpath(location)
+    root = _resolved(location)
     stock = base.Script._list_py_dir.__func__ is _STOCK_LIST  # type: ignore[attr-defined]
     if directory.sourceless or not stock or root.endswith("__pycache__"):
         for path in base.Script._list_py_dir(directory, location):  # type: ignore[arg-type]
-            yield os.path.realpath(path)
+            yield _resolved(path)
     else:
         yield from _walked(root, directory.recursive_version_locations)
+
+
+def _resolved(path: str | os.PathLike[str]) -> str:
+    # Path.resolve, not realpath: on a loop of links they differ.
+    return str(Path(path).resolve())
 
 
 def _walked(root: str, recursive: bool) -> Iterator[str]:
@@ -66,7 +72,7 @@ def _walked(root: str, recursive: bool) -> Iterator[str]:
         if not folder.endswith("__pycache__"):
             for name in sorted(files):
                 path = prefix + name
-                yield os.path.realpath(path) if files[name] else path
+                yield _resolved(path) if files[name] else path
         if not recursive:
             return
         waiting.extend(prefix + name for name in sorted(folders, reverse=True))
@@ -87,9 +93,16 @@ def _entries(folder: str) -> tuple[dict[str, bool], list[str]]:
                 link = entry.is_symlink()
                 if not link and entry.is_dir():
                     folders.append(entry.name)
-                elif not link or _LINKS_ARE_FILES or not entry.is_dir():
+                elif not link or _LINKS_ARE_FILES or not _is_folder(entry):
                     files[entry.name] = link
     except OSError:
         # A folder that cannot be listed is passed over by both walks.
         return {}, []
     return files, folders
+
+
+def _is_folder(link: os.DirEntry[str]) -> bool:
+    try:
+        return link.is_dir()
+    except OSError:  # a loop of links
+        return False
