@@ -86,6 +86,19 @@ def runs_statement(database: Database, part: str) -> Callable[[], bool]:
     return condition
 
 
+def waits_for_lock(database: Database) -> Callable[[], bool]:
+    """Whether a runner waits: its connections are both there, and both are idle."""
+
+    def condition() -> bool:
+        sql = (
+            "SELECT count(*) >= 2 FROM pg_stat_activity WHERE state = 'idle' AND "
+            "query = 'ROLLBACK' AND datname = current_database()"
+        )
+        return query(database, sql) == ["t"]
+
+    return condition
+
+
 _RUNNING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND state = 'active'

@@ -20,7 +20,7 @@ SELECT CAST(coalesce({schema}, (
            WHERE c.oid = to_regclass(quote_ident({table}))
        ), current_schema(), 'public') AS text),
        CAST(current_database() AS text), CAST(current_user AS text),
-       pg_is_in_recovery(), current_setting('transaction_isolation'), version()
+       pg_is_in_recovery(), current_setting('transaction_isolation'), pg_backend_pid()
 """
 
 
@@ -34,7 +34,7 @@ class Place:
         user: Who is connected.
         standby: Whether the server is in recovery.
         snapshot_is_old: Whether the transaction goes on seeing what it saw first.
-        version: The server's own words.
+        pid: Of the backend that answered.
     """
 
     schema: str
@@ -42,7 +42,7 @@ class Place:
     user: str
     standby: bool
     snapshot_is_old: bool
-    version: str
+    pid: int
 
 
 def identify(connection: Connection, table: str, schema: str | None) -> Place:
@@ -55,14 +55,14 @@ def identify(connection: Connection, table: str, schema: str | None) -> Place:
     """
     given = "NULL" if schema is None else _literal(schema)
     sql = _IDENTIFY.format(schema=given, table=_literal(table))
-    found, database, user, standby, isolation, version = _row(connection, sql)
+    found, database, user, standby, isolation, pid = _row(connection, sql)
     return Place(
         schema=found,
         database=database,
         user=user,
         standby=standby,
         snapshot_is_old=isolation in ("repeatable read", "serializable"),
-        version=version,
+        pid=pid,
     )
 
 

@@ -44,7 +44,7 @@ SELECT pid, application_name, state, query FROM pg_stat_activity
 WHERE datname = current_database()
   AND starts_with(application_name, '{PREFIX}')
   AND right(application_name, 13) = :suffix
-  AND NOT starts_with(application_name, :own)
+  AND NOT starts_with(application_name, :own) AND pid <> :pid
   AND state IS DISTINCT FROM 'idle'
 """  # noqa: S608 - a constant
 
@@ -163,11 +163,17 @@ class RunLock:
         )
 
     def wait_for_orphans(
-        self, limit: float, terminate: float | None, sleep: Callable[[float], object]
+        self,
+        pid: int,
+        limit: float,
+        terminate: float | None,
+        sleep: Callable[[float], object],
     ) -> None:
         """Wait for backends of dead runs, which may still change things.
 
         Args:
+            pid: The migration's own backend: an earlier run in the same transaction of
+                a caller has left its name there.
             limit: Seconds.
             terminate: Seconds after which they are terminated, or None.
             sleep: Sleeps; raises when the run is to stop.
@@ -177,7 +183,8 @@ class RunLock:
         """
         begun = time.monotonic()
         told = -_TELL_EVERY
-        names = {"suffix": f" key={self.key.hex}", "own": f"{PREFIX}{self._run_id}"}
+        own = f"{PREFIX}{self._run_id}"
+        names = {"suffix": f" key={self.key.hex}", "own": own, "pid": pid}
         while rows := self._looked_again(names):
             waited = time.monotonic() - begun
             doomed = terminate is not None and waited >= terminate

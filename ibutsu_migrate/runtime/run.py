@@ -189,7 +189,7 @@ class SafeRun:
         waited = lock.acquire(limit, sleep)
         self._lock = lock
         terminate = self._settings.terminate_blockers_after
-        lock.wait_for_orphans(limit, terminate, sleep)
+        lock.wait_for_orphans(place.pid, limit, terminate, sleep)
         if self._external and waited and place.snapshot_is_old:
             raise RunError(
                 "The transaction this run was given is REPEATABLE READ or stricter and "

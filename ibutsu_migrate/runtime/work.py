@@ -71,7 +71,8 @@ class Work:
         self._began = time.monotonic()
         self._plan: Stock | None = context._migrations_fn
         self._number = 0
-        self._step_began = 0.0
+        self._step_began = self._furthest_began = 0.0
+        self._furthest = 0
         self._attempts = 1
         self._patience: Patience | None = None
         self._broken: set[int] = set()
@@ -142,9 +143,13 @@ class Work:
 
     def _before_step(self, number: int, step: Any) -> None:
         self._signals.check()
-        if number != self._number:
+        # Where all is one transaction, an attempt begins with those before it.
+        if number > self._furthest:
+            self._furthest = number
             self._attempts, self._patience = 1, None
-            self._step_began = time.monotonic()
+            self._furthest_began = time.monotonic()
+        again = number == self._furthest
+        self._step_began = self._furthest_began if again else time.monotonic()
         self.step, self._number = step, number
         self._session.begin_revision(**limits_of(step))
         self._show(revision_of(step))
@@ -177,12 +182,8 @@ class Work:
         if step is None:
             return
         context, tally = self._context, self._session.tally
-        if self._number in self._broken and context._transaction is not None:
-            # A part of it is committed. Now the version too, or a later failure would
-            # take that back and have the part done twice.
-            context._transaction.commit()
-            if context.connection is not None:
-                context._transaction = context.connection.begin()
+        if self._number in self._broken and not context._in_external_transaction:
+            self._commit_rest()
         self._emit(
             events.RevisionDone,
             revision=revision_of(step),
@@ -193,9 +194,22 @@ class Work:
             seconds=time.monotonic() - self._step_began,
             statements=tally.statements,
             lock_seconds=tally.lock_seconds,
-            attempts=self._attempts,
+            attempts=self._attempts if self._number == self._furthest else 1,
             committed=context._transaction is None or self._number in self._broken,
         )
+
+    def _commit_rest(self) -> None:
+        """A part of the step is committed: now the rest, and with it the version.
+
+        Else a later failure would take the version back and have the part done twice.
+        Where the revision itself called ``commit()``, stock Alembic's own transaction
+        is over, nobody commits the version, and that is lost without a word.
+        """
+        context, connection = self._context, self._context.connection
+        if connection is not None and connection.in_transaction():
+            outer = context._transaction
+            connection.commit()
+            context._transaction = None if outer is None else connection.begin()
 
     def _take_back(self, error: Exception) -> bool:
         """Roll back and wait; False where the run must fail."""
@@ -216,7 +230,7 @@ class Work:
         """
         context, connection = self._context, self._context.connection
         outer, context._transaction = context._transaction, None
-        if outer is not None:
+        if outer is not None and outer.is_active:
             outer.rollback()
         if connection is None or connection.closed:
             return False

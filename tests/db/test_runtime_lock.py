@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +18,7 @@ from safe_runs import (
     session,
     stock_env,
     until,
+    waits_for_lock,
     write_env,
 )
 
@@ -44,20 +44,6 @@ def safe(shop: Shop) -> Shop:
     shop.environ.update(SAFE)
     write_env(shop.folder, stock_env())
     return shop
-
-
-def waits(database: Database) -> Callable[[], bool]:
-    """Whether a runner waits for the lock: its control connection is idle."""
-
-    def condition() -> bool:
-        names = query(
-            database,
-            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE "
-            "'%pg_try_advisory_xact_lock%' OR query = 'ROLLBACK'",
-        )
-        return names != ["0"]
-
-    return condition
 
 
 @pytest.mark.parametrize("block", ["inside", "outside"])
@@ -184,7 +170,7 @@ def test_the_leader_is_killed(safe: Shop, database: Database) -> None:
     leader = safe.start("alembic", "upgrade", "head", SLOW="1")
     until(runs_statement(database, "pg_sleep"))
     waiter = safe.start("alembic", "upgrade", "head")
-    until(waits(database))
+    until(waits_for_lock(database))
     time.sleep(0.5)
     leader.kill()
     killed = time.monotonic()
@@ -204,7 +190,7 @@ def test_an_orphan_is_waited_for(safe: Shop, database: Database) -> None:
     with session(database, application_name=name) as orphan:
         orphan.execute("SELECT 'left alone'")
         runner = safe.start("alembic", "upgrade", "head")
-        until(waits(database))
+        until(waits_for_lock(database))
         time.sleep(1.5)
         assert query(database, "SELECT to_regclass('item') IS NULL") == ["t"]
     result = safe.finish(runner)

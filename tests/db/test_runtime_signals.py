@@ -1,0 +1,180 @@
+"""Signals to a safe run: the server stops too, and the end is told."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from safe_runs import (
+    EACH_ITS_OWN,
+    SAFE,
+    TABLE,
+    query,
+    runs_statement,
+    session,
+    stock_env,
+    until,
+    waits_for_lock,
+    write_env,
+)
+
+from ibutsu_migrate.runtime.names import SPACE, LockKey
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from ibutsu_migrate.testing.cluster import Database
+
+    from .conftest import Shop
+
+SLEEP = "op.execute('SELECT pg_sleep(60)')"
+ENVS = {"one": "", "each": EACH_ITS_OWN}
+CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
+
+
+@pytest.fixture(params=list(ENVS))
+def safe(request: pytest.FixtureRequest, shop: Shop) -> Shop:
+    """Mode safe, at a1."""
+    shop.environ.update(SAFE)
+    write_env(shop.folder, stock_env(configure=ENVS[request.param]))
+    shop.add("a1")
+    shop.done("alembic", "upgrade", "head")
+    return shop
+
+
+def stopped(
+    shop: Shop, runner: subprocess.Popen[str], number: signal.Signals
+) -> tuple[str, float]:
+    """Send a signal; what the run said, and the seconds until it was gone."""
+    begun = time.monotonic()
+    runner.send_signal(number)
+    result = shop.finish(runner)
+    took = time.monotonic() - begun
+    assert result.returncode == CODES[number], result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stderr, took
+
+
+def assert_nothing_runs(database: Database) -> None:
+    sql = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND application_name LIKE 'ibutsu_migrate/%'"
+    )
+    until(lambda: query(database, sql) == ["0"], 2)
+
+
+@pytest.mark.parametrize("number", list(CODES))
+@pytest.mark.parametrize("program", ["alembic", "flask db"])
+def test_in_a_statement(
+    program: str, number: signal.Signals, safe: Shop, database: Database
+) -> None:
+    safe.add("b2", "a1", f"{TABLE}\n    {SLEEP}")
+    runner = safe.start(*program.split(), "upgrade", "head")
+    until(runs_statement(database, "pg_sleep"))
+    said, took = stopped(safe, runner, number)
+    assert took < 5
+    lines = said[said.index("FAILED: ") :].splitlines()
+    path = safe.versions / "b2_.py"
+    assert lines == [
+        f"FAILED: revision b2 failed at {path}:13.",
+        "SQL: SELECT pg_sleep(60)",
+        f"Interrupted (57014): stopped by {number.name}",
+        "The database is at a1; nothing of revision b2 is left in it.",
+        f"Next: type `{program} upgrade ...` again.",
+    ]
+    assert_nothing_runs(database)
+    assert query(database, "SELECT to_regclass('item') IS NULL") == ["t"]
+
+
+def test_while_a_table_is_waited_for(safe: Shop, database: Database) -> None:
+    safe.add("b2", "a1", TABLE)
+    safe.done("alembic", "upgrade", "head")
+    safe.add("c3", "b2", "op.drop_table('item')")
+    with session(database) as report:
+        report.execute("SELECT * FROM item")
+        runner = safe.start(
+            "alembic", "upgrade", "head", IBUTSU_MIGRATE_LOCK_TIMEOUT="0"
+        )
+        until(runs_statement(database, "DROP TABLE"))
+        said, took = stopped(safe, runner, signal.SIGTERM)
+    assert took < 5
+    assert "The database is at b2; nothing of revision c3 is left" in said
+
+
+def test_while_the_lock_is_waited_for(safe: Shop, database: Database) -> None:
+    safe.add("b2", "a1", TABLE)
+    number = LockKey("public", "alembic_version").number
+    with session(database) as holder:
+        holder.execute("SELECT pg_advisory_xact_lock(%s, %s)", (SPACE, number))
+        runner = safe.start("alembic", "upgrade", "head")
+        until(waits_for_lock(database))
+        said, took = stopped(safe, runner, signal.SIGTERM)
+    assert took < 5
+    assert "FAILED: upgrade failed.\nInterrupted: stopped by SIGTERM\n" in said
+    assert "The database is at a1; nothing of this run is left in it." in said
+
+
+def test_in_a_revision_s_own_work(safe: Shop, database: Database) -> None:
+    """Python computes, and no statement is there to be cancelled."""
+    safe.add("b2", "a1", f"{TABLE}\n    __import__('time').sleep(60)")
+    runner = safe.start("alembic", "upgrade", "head")
+    idle = (
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' "
+        "AND query LIKE '%CREATE TABLE item%'"
+    )
+    until(lambda: query(database, idle) != ["0"])
+    said, took = stopped(safe, runner, signal.SIGTERM)
+    assert took < 5
+    assert "The database is at a1; nothing of revision b2 is left" in said
+    assert query(database, "SELECT to_regclass('item') IS NULL") == ["t"]
+
+
+def test_a_revision_that_swallows_errors(safe: Shop, database: Database) -> None:
+    """The next statement does not begin."""
+    safe.add(
+        "b2",
+        "a1",
+        f"""try:
+        {SLEEP}
+    except Exception:
+        pass
+    {SLEEP}""",
+    )
+    runner = safe.start("alembic", "upgrade", "head")
+    until(runs_statement(database, "pg_sleep"))
+    said, took = stopped(safe, runner, signal.SIGTERM)
+    assert took < 5
+    assert "The database is at a1; nothing of revision b2 is left" in said
+
+
+def test_before_the_run_begins(safe: Shop, database: Database) -> None:
+    """env.py imports an application, which takes its time."""
+    ready = safe.folder / "ready"
+    write_env(
+        safe.folder,
+        f"import time, pathlib; pathlib.Path({str(ready)!r}).touch(); time.sleep(60)",
+    )
+    runner = safe.start("alembic", "upgrade", "head")
+    until(ready.exists)
+    said, took = stopped(safe, runner, signal.SIGTERM)
+    assert took < 5
+    assert said == (
+        "FAILED: stopped by a signal while nothing was being done in the database.\n"
+    )
+
+
+def test_a_part_that_is_committed_is_told(safe: Shop, database: Database) -> None:
+    safe.add(
+        "b2",
+        "a1",
+        f"""with op.get_context().autocommit_block():
+        op.execute("CREATE TABLE once (id int)")
+        {SLEEP}""",
+    )
+    runner = safe.start("alembic", "upgrade", "head")
+    until(runs_statement(database, "pg_sleep"))
+    said, _ = stopped(safe, runner, signal.SIGTERM)
+    assert "The database is at a1; a part of revision b2 was committed" in said
+    assert_nothing_runs(database)
