@@ -190,8 +190,9 @@ def test_an_orphan_is_waited_for(safe: Shop, database: Database) -> None:
     with session(database, application_name=name) as orphan:
         orphan.execute("SELECT 'left alone'")
         runner = safe.start("alembic", "upgrade", "head")
-        until(waits_for_lock(database))
-        time.sleep(1.5)
+        held = f"SELECT count(*) FROM pg_locks WHERE classid = {SPACE}"
+        until(lambda: query(database, held) != ["0"])
+        time.sleep(1)
         assert query(database, "SELECT to_regclass('item') IS NULL") == ["t"]
     result = safe.finish(runner)
     assert result.returncode == 0, result.stderr
