@@ -153,7 +153,7 @@ class LockWaiting(Event):
     def _line(self) -> str:
         if self.holder_run is not None:
             who = f"run {self.holder_run} ({self.holder_host}:{self.holder_process}"
-            who += f", backend {self.holder_pid})"
+            who += f", backend {self.holder_pid})" if self.holder_pid else ")"
         else:
             who = f"backend {self.holder_pid}" if self.holder_pid else "another run"
         since = self.holder_seconds
@@ -283,9 +283,10 @@ class Retrying(Event):
 
     def _line(self) -> str:
         which = f"{self.revision}: " if self.revision else ""
+        pause, left = elapsed(self.pause_seconds), elapsed(self.left_seconds)
         return (
             f"{which}{self.reason}; taken back, attempt {self.attempt + 1} in at most "
-            f"{elapsed(self.pause_seconds)}, patience for {elapsed(self.left_seconds)}"
+            f"{pause}; patience left: {left}"
         )
 
 

@@ -8,6 +8,7 @@ Alembic.
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -30,7 +31,12 @@ from ..config import (
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from .filelock import FileRun
     from .run import SafeRun
+
+    Run = SafeRun | FileRun
 
 _INSTALLED: Final = "_ibutsu_migrate_unsafe"
 _RUN: Final = "_ibutsu_migrate_run"
@@ -116,32 +122,53 @@ def _run_migrations(
     settings = _settings_of(context)
     if require_available(settings).mode is not Mode.SAFE:
         return stock(context, **kw)
-    if context.dialect.name != "postgresql":
+    run = _make_run(context, context.connection, settings, operation)
+    if run is None:
         return stock(context, **kw)
-    # Only now: other modes do not need it.
-    from .run import SafeRun
-
-    run = SafeRun(context, context.connection, settings, operation)
     setattr(context, _RUN, run)
     environment = context.environment_context
     if environment is not None:
-        runs: list[SafeRun] = getattr(environment, _RUNS, [])
+        runs: list[Run] = getattr(environment, _RUNS, [])
         runs.append(run)
         setattr(environment, _RUNS, runs)
     return run.execute(stock, kw)
 
 
+def _make_run(
+    context: MigrationContext,
+    connection: Connection,
+    settings: Settings,
+    operation: str,
+) -> Run | None:
+    """The kind of run that a database can have; None for none."""
+    # Only now: other modes do not need them.
+    if context.dialect.name == "postgresql":
+        from .run import SafeRun
+
+        return SafeRun(context, connection, settings, operation)
+    if context.dialect.name == "sqlite":
+        from .filelock import FileRun
+
+        return FileRun(context, connection, settings, operation)
+    logging.getLogger("ibutsu_migrate.run").warning(
+        "Mode safe has no lock for %s: this run goes on without, as stock Alembic "
+        "does. Do not start two at once.",
+        context.dialect.name,
+    )
+    return None
+
+
 def _update_to_step(
     stock: Callable[..., Any], maintainer: HeadMaintainer, step: Any
 ) -> Any:
-    run: SafeRun | None = getattr(maintainer.context, _RUN, None)
+    run: Run | None = getattr(maintainer.context, _RUN, None)
     if run is not None:
         run.prove_lock()
     return stock(maintainer, step)
 
 
 def _tell(context: MigrationContext, error: BaseException | None) -> None:
-    run: SafeRun | None = getattr(context, _RUN, None)
+    run: Run | None = getattr(context, _RUN, None)
     if run is not None:
         run.transaction_ended(error)
 
@@ -185,6 +212,6 @@ def _environment_exit(
     try:
         return stock(environment, kind, error, trace)
     finally:
-        runs: list[SafeRun] = getattr(environment, _RUNS, [])
+        runs: list[Run] = getattr(environment, _RUNS, [])
         while runs:
             runs.pop().transaction_ended(error)
