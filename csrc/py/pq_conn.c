@@ -390,17 +390,18 @@ out:
     return outcome;
 }
 
-/* What the session must be told before it is of use; mostly nothing.  As psycopg2:
- * dates are exchanged in ISO style, whatever role or database have set.  A database in
- * SQL_ASCII holds bytes that are no UTF-8, and would refuse to send them as such. */
+/* What the session must be told before it is of use; mostly nothing.  As psycopg2's
+ * conn_setup: dates are exchanged in ISO style, whatever role or database have set; the
+ * order of day and month stays.  A database in SQL_ASCII holds bytes that are no UTF-8,
+ * and would refuse to send them as such. */
 static int
 settle(imigpy_conn *self)
 {
     imig_buf sql = IMIG_BUF_INIT;
     imigpy_conn_after(self);
     const char *server = PQparameterStatus(imig_pq_raw(self->pq), "server_encoding");
-    if (self->codec.foreign_datestyle || self->codec.foreign_intervalstyle)
-        imig_buf_str(&sql, "SET DateStyle = ISO; SET IntervalStyle = postgres;");
+    if (self->codec.foreign_datestyle)
+        imig_buf_str(&sql, "SET DateStyle = ISO;");
     if (server != NULL && strcmp(server, "SQL_ASCII") == 0)
         imig_buf_str(&sql, "SET client_encoding = 'SQL_ASCII'");
     if (sql.len == 0)

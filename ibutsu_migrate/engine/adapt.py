@@ -47,8 +47,6 @@ def simplify(value: Any) -> tuple[str, int] | None:
         package = kind.__module__.partition(".")[0]
         if package == "psycopg2":
             return _of_psycopg2(kind.__name__, value)
-        if package == "sqlalchemy" and kind.__name__ == "Range":
-            return str(Range(value.lower, value.upper, value.bounds, value.empty)), 0
     return None
 
 

@@ -227,18 +227,4 @@ def connect(
     chosen = _options(dsn, options)
     connection = _pq.connect(chosen, json_loads, infinity == "clamp")
     connection.dsn = _shown(chosen)
-    style = connection.info.parameter_status("DateStyle")
-    if style is not None and not style.startswith("ISO"):
-        _speak_iso(connection)
     return connection
-
-
-def _speak_iso(connection: Connection) -> None:
-    """The only style of dates that is read; as psycopg2's ``conn_setup()``."""
-    try:
-        connection.autocommit = True
-        connection.cursor().execute("SET DateStyle TO ISO")
-        connection.autocommit = False
-    except BaseException:
-        connection.close()
-        raise

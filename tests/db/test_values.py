@@ -373,10 +373,10 @@ def test_objects_made_for_psycopg2(connection: Any) -> None:
     ):
         ours = on_server(cursor, [_pq.literal(value)])
         assert ours == on_server(cursor, [cursor.mogrify("%s", (value,))]), value
-    stock = pg.Range(1, 5, bounds="[]")
-    assert _pq.literal(stock) == b"'[1,5]'"
-    with pytest.raises(ProgrammingError, match="can't adapt"):
-        _pq.literal(psycopg2.extensions.AsIs("x"))
+    # SQLAlchemy's Range has a type of SQLAlchemy's, which writes it.
+    for wrong in (psycopg2.extensions.AsIs("x"), pg.Range(1, 5), [pg.Range(1, 5)]):
+        with pytest.raises(ProgrammingError, match="can't adapt"):
+            _pq.literal(wrong)
 
 
 def test_hstore_is_a_dict_where_its_type_is_known(database: Database) -> None:
