@@ -451,7 +451,8 @@ place_items(imig_header *h)
 {
     size_t at = 0;
     for (uint32_t i = 0; i < h->item_count; i++) {
-        h->items[i].ptr = h->text.data != NULL ? h->text.data + at : NULL;
+        /* No text at all, where every item is empty. */
+        h->items[i].ptr = h->text.data != NULL ? h->text.data + at : "";
         at += h->items[i].len;
     }
 }

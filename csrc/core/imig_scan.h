@@ -65,7 +65,7 @@ typedef struct imig_header {
     imig_value depends_on;
     imig_value doc; /* ABSENT or STR: the module's __doc__ */
 
-    imig_str *items;
+    imig_str *items; /* `ptr` is never NULL */
     uint32_t item_count;
 
     /* Private. */

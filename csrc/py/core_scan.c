@@ -87,8 +87,7 @@ static PyType_Spec not_static_spec = {
 static PyObject *
 text_of(const imig_str *item)
 {
-    return PyUnicode_DecodeUTF8(item->len != 0 ? item->ptr : "", (Py_ssize_t)item->len,
-                                "strict");
+    return PyUnicode_DecodeUTF8(item->ptr, (Py_ssize_t)item->len, "strict");
 }
 
 /* A tuple, which PySequence_List and PySet_New make the others from. */

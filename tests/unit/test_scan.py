@@ -186,19 +186,78 @@ def test_without_docstrings() -> None:
         assert done.stdout.strip() == expected, done.stderr
 
 
-def test_module_can_be_dropped() -> None:
-    """A second copy of the module goes away with its type: no reference is kept."""
-    code = (
-        "import gc, sys, weakref\n"
-        "from ibutsu_migrate import _core\n"
-        "kind = weakref.ref(_core.NotStatic)\n"
-        "import ibutsu_migrate\n"
-        "del sys.modules['ibutsu_migrate._core'], ibutsu_migrate._core, _core\n"
-        "gc.collect()\n"
-        "assert kind() is None\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+WITHOUT_THE_MODULE = """
+import gc, sys, weakref
+import ibutsu_migrate
+from ibutsu_migrate import _core
+kind = weakref.ref(_core.NotStatic)
+del sys.modules['ibutsu_migrate._core'], ibutsu_migrate._core, _core
+gc.collect()
+print(kind())
+"""
+
+IN_ANOTHER_INTERPRETER = """
+import sys
+if sys.version_info >= (3, 13):
+    import _interpreters as interpreters
+else:
+    import _xxsubinterpreters as interpreters
+from ibutsu_migrate import _core
+inner = interpreters.create()
+found = interpreters.run_string(inner, '''if True:
+    from ibutsu_migrate import _core
+    assert _core.scan_source(b'revision = 1').line == 1
+    assert _core.scan_source(b'revision = None') == {'revision': None}
+    assert id(_core.NotStatic) != %d
+''' % id(_core.NotStatic))
+assert found is None, found
+interpreters.destroy(inner)
+assert _core.scan_source(b'revision = 1').line == 1
+print('done')
+"""
+
+FAIL_EACH_ALLOCATION = r"""
+import _testcapi
+from ibutsu_migrate import _core
+literals = b"revision = 'a'\ndepends_on = {'b'}\ndown_revision = ['c', 'd']"
+failed = 0
+for source in (literals, b"revision = f()"):
+    expected = repr(_core.scan_source(source))
+    for n in range(1, 60):
+        found = None
+        _testcapi.set_nomemory(n, n + 1)
+        try:
+            found = _core.scan_source(source)
+        except MemoryError:
+            failed += 1
+        _testcapi.remove_mem_hooks()
+        assert found is None or repr(found) == expected
+    assert found is not None
+print(failed)
+"""
+
+
+def run(code: str) -> str:
+    """What a program prints; its exit code is 0."""
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_module_is_collected() -> None:
+    """The module and its type refer to each other; nothing else holds them."""
+    assert run(WITHOUT_THE_MODULE) == "None"
+
+
+def test_second_interpreter() -> None:
+    """Each interpreter has a NotStatic of its own."""
+    assert run(IN_ANOTHER_INTERPRETER) == "done"
+
+
+def test_out_of_memory() -> None:
+    """Each allocation of Python's fails once: MemoryError or the answer, no crash."""
+    assert int(run(FAIL_EACH_ALLOCATION)) > 5
 
 
 def harmless_ranges() -> Iterator[range]:
