@@ -7,20 +7,22 @@
 
 #include "imig_word.h"
 
-/* Classes of bytes.  Everything that is not one of them is no Python. */
+/* Classes of bytes.  Everything that is not one of them is no Python.  Their order
+ * makes the two tight loops one comparison each: a name goes on up to DIGIT, what is
+ * plain in a string is below QUOTE. */
 enum {
-    NONE,
-    SPACE, /* blank, tab, form feed */
-    LINE,  /* LF, CR */
     ALPHA, /* letters and _ */
     DIGIT,
-    HIGH, /* beyond ASCII: part of a name */
-    QUOTE,
+    HIGH,  /* beyond ASCII: part of a name */
+    SPACE, /* blank, tab, form feed */
     POINT,
     OTHER, /* operators */
     OPENS,
     CLOSES,
     HASH,
+    NONE,
+    QUOTE,
+    LINE, /* LF, CR */
     BACKSLASH,
 };
 
@@ -125,13 +127,14 @@ imig_lex_stop(imig_token *out, imig_token_kind kind, const imig_lex *lex,
     out->why = why;
 }
 
-static void
-skip_comment(imig_lex *lex)
+static size_t
+comment_end(const imig_lex *lex, size_t at)
 {
-    size_t at = lex->at;
-    while (at < lex->len && lex->bytes[at] != '\n' && lex->bytes[at] != '\r')
+    const char *bytes = lex->bytes;
+    size_t len = lex->len;
+    while (at < len && bytes[at] != '\n' && bytes[at] != '\r')
         at++;
-    lex->at = at;
+    return at;
 }
 
 /* Columns of white space from lex->at on: tabs go to the next eighth column and a form
@@ -140,8 +143,9 @@ static size_t
 measure_indent(imig_lex *lex)
 {
     size_t column = 0;
-    for (; lex->at < lex->len; lex->at++) {
-        char byte = lex->bytes[lex->at];
+    size_t at = lex->at;
+    for (; at < lex->len; at++) {
+        char byte = lex->bytes[at];
         if (byte == ' ')
             column++;
         else if (byte == '\t')
@@ -151,6 +155,7 @@ measure_indent(imig_lex *lex)
         else
             break;
     }
+    lex->at = at;
     return column;
 }
 
@@ -162,7 +167,7 @@ begin_line(imig_token *out, imig_lex *lex)
     for (;;) {
         lex->indent = measure_indent(lex);
         if (peek(lex, lex->at) == '#')
-            skip_comment(lex);
+            lex->at = comment_end(lex, lex->at);
         if (class_at(lex, lex->at) != LINE)
             break;
         lex->at = after_line_end(lex, lex->at);
@@ -187,7 +192,7 @@ skip_space(imig_token *out, imig_lex *lex)
             lex->at++;
             break;
         case HASH:
-            skip_comment(lex);
+            lex->at = comment_end(lex, lex->at);
             break;
         case LINE:
             if (lex->depth == 0)
@@ -250,6 +255,28 @@ triple_at(const imig_lex *lex, size_t at, char quote)
            peek(lex, at + 2) == quote;
 }
 
+/* The first byte from `at` on that is no ASCII part of a name. */
+static size_t
+name_end(const imig_lex *lex, size_t at)
+{
+    const char *bytes = lex->bytes;
+    size_t len = lex->len;
+    while (at < len && class_of[(unsigned char)bytes[at]] <= DIGIT)
+        at++;
+    return at;
+}
+
+/* The first byte from `at` on that may end a string, a line or an escape. */
+static size_t
+plain_end(const imig_lex *lex, size_t at)
+{
+    const char *bytes = lex->bytes;
+    size_t len = lex->len;
+    while (at < len && class_of[(unsigned char)bytes[at]] < QUOTE)
+        at++;
+    return at;
+}
+
 /* A string literal from its opening quote on. */
 static void
 read_string(imig_token *out, imig_lex *lex)
@@ -259,7 +286,7 @@ read_string(imig_token *out, imig_lex *lex)
     size_t at = lex->at + (triple ? 3 : 1);
     out->kind = IMIG_TOKEN_STRING;
     out->start = at;
-    while (at < lex->len) {
+    while ((at = plain_end(lex, at)) < lex->len) {
         char byte = lex->bytes[at];
         if (byte == '\\') {
             at++;
@@ -285,11 +312,11 @@ read_string(imig_token *out, imig_lex *lex)
 static void
 read_name(imig_token *out, imig_lex *lex)
 {
-    size_t at = lex->at;
+    size_t at = name_end(lex, lex->at);
+    bool wide = class_at(lex, at) == HIGH;
+    while (class_at(lex, at) == HIGH)
+        at = name_end(lex, at + 1);
     uint8_t kind = class_at(lex, at);
-    bool wide = false;
-    for (; kind == ALPHA || kind == DIGIT || kind == HIGH; kind = class_at(lex, ++at))
-        wide = wide || kind == HIGH;
     out->start = lex->at;
     out->len = at - lex->at;
     if (kind == QUOTE) {
@@ -466,120 +493,97 @@ imig_lex_next(imig_token *out, imig_lex *lex)
         read_token(out, lex);
 }
 
-/* The first byte from `at` on that is no part of a name. */
-static size_t
-name_end(const imig_lex *lex, size_t at)
+/* True when the name bytes[at .. end) is ASCII, no word that matters, and no prefix of
+ * a string. */
+static inline bool
+is_idle_name(const imig_lex *lex, size_t at, size_t end)
 {
-    const char *bytes = lex->bytes;
-    size_t len = lex->len;
-    while (at < len && (class_of[(unsigned char)bytes[at]] == ALPHA ||
-                        class_of[(unsigned char)bytes[at]] == DIGIT))
-        at++;
-    return at;
-}
-
-/* Skip a name that is ASCII, no word that matters, and no prefix of a string. */
-static bool
-skip_name(imig_lex *lex)
-{
-    size_t end = name_end(lex, lex->at + 1);
     uint8_t next = class_at(lex, end);
-    if (next == HIGH || next == QUOTE ||
-        imig_word_possible(lex->bytes + lex->at, end - lex->at))
-        return false;
-    lex->at = end;
-    return true;
+    return next != HIGH && next != QUOTE &&
+           !imig_word_possible(lex->bytes + at, end - at);
 }
 
-/* Skip an operator; not a `;`, nor the `=` of a statement. */
-static bool
-skip_operator(imig_lex *lex)
+/* Bytes of an operator that may be skipped; 0 for a `;` and the `=` of a statement. */
+static inline size_t
+idle_operator(const imig_lex *lex, size_t at)
 {
-    char byte = lex->bytes[lex->at];
-    bool equals = peek(lex, lex->at + 1) == '=';
+    char byte = lex->bytes[at];
+    bool equals = peek(lex, at + 1) == '=';
     if (byte == ';' || (byte == '!' && !equals) ||
         (byte == '=' && !equals && lex->depth == 0))
-        return false;
-    lex->at += equals && byte != ',' && byte != '~' ? 2 : 1;
-    return true;
+        return 0;
+    return equals && byte != ',' && byte != '~' ? 2 : 1;
 }
 
-/* Skip a string or number; false, with nothing changed, when it is broken. */
-static bool
-skip_literal(imig_lex *lex)
+static inline bool
+skip_bracket(imig_lex *lex, char byte)
 {
-    imig_token token;
-    size_t before = lex->at;
-    read_token(&token, lex);
-    if (token.kind != IMIG_TOKEN_BROKEN)
-        return true;
-    lex->at = before;
-    return false;
-}
-
-static bool
-skip_opening(imig_lex *lex)
-{
-    if (!imig_lex_push(lex, lex->bytes[lex->at]))
-        return false;
-    lex->at++;
-    return true;
-}
-
-static bool
-skip_closing(imig_lex *lex)
-{
-    char byte = lex->bytes[lex->at];
     char opening = byte == ')' ? '(' : byte == ']' ? '[' : '{';
+    if (class_of[(unsigned char)byte] == OPENS)
+        return imig_lex_push(lex, byte);
     if (lex->depth == 0 || lex->brackets[lex->depth - 1] != opening)
         return false;
     lex->depth--;
-    lex->at++;
     return true;
 }
 
-/* Skip one token of the class `kind`; false, with nothing changed, before one that
- * imig_lex_next must read. */
-static bool
-skip_token(imig_lex *lex, uint8_t kind)
+/* Where the string or number at `at` ends; `at` itself when it is broken. */
+static size_t
+literal_end(imig_lex *lex, size_t at)
 {
+    imig_token token;
+    lex->at = at;
+    read_token(&token, lex);
+    return token.kind != IMIG_TOKEN_BROKEN ? lex->at : at;
+}
+
+/* Where the token of class `kind` at `at` ends; `at` itself when imig_lex_next must
+ * read it. */
+static inline size_t
+idle_end(imig_lex *lex, size_t at, uint8_t kind)
+{
+    size_t end;
     switch (kind) {
     case ALPHA:
-        return skip_name(lex);
+        end = name_end(lex, at + 1);
+        return is_idle_name(lex, at, end) ? end : at;
     case OTHER:
-        return skip_operator(lex);
+        return at + idle_operator(lex, at);
     case OPENS:
-        return skip_opening(lex);
     case CLOSES:
-        return skip_closing(lex);
+        return skip_bracket(lex, lex->bytes[at]) ? at + 1 : at;
     case QUOTE:
     case DIGIT:
-        return skip_literal(lex);
+        return literal_end(lex, at);
     case POINT:
-        lex->at++;
-        return true;
+        return at + 1;
     default:
-        return false;
+        return at;
     }
 }
 
 void
 imig_lex_skip(bool *dot, imig_lex *lex)
 {
+    const size_t len = lex->len;
+    size_t at = lex->at;
+    bool point = *dot;
     if (lex->line_start || lex->fstring_count != 0)
         return;
-    for (;;) {
-        uint8_t kind = class_at(lex, lex->at);
-        if (kind == SPACE) {
-            lex->at++;
+    while (at < len) {
+        uint8_t kind = class_of[(unsigned char)lex->bytes[at]];
+        if (kind == SPACE || (kind == LINE && lex->depth != 0)) {
+            at++;
         } else if (kind == HASH) {
-            skip_comment(lex);
-        } else if (kind == LINE && lex->depth != 0) {
-            lex->at = after_line_end(lex, lex->at);
+            at = comment_end(lex, at);
         } else {
-            if (!skip_token(lex, kind))
-                return;
-            *dot = kind == POINT;
+            size_t end = idle_end(lex, at, kind);
+            if (end == at)
+                break;
+            at = end;
+            point = kind == POINT;
         }
     }
+    lex->at = at;
+    *dot = point;
 }

@@ -111,10 +111,24 @@ const uint32_t imig_word_letters[IMIG_WORD_LONGEST + 1] = {
     [24] = BIT('_'),
 };
 
+/* First letters by length, of the others. */
+static const uint32_t starters[IMIG_WORD_LONGEST + 1] = {
+    [2] = BIT('i'),
+    [3] = BIT('t'),
+    [4] = BIT('N') | BIT('f') | BIT('w') | BIT('e') | BIT('c') | BIT('t'),
+    [5] = BIT('c') | BIT('a') | BIT('w') | BIT('m') | BIT('r') | BIT('y'),
+    [6] = BIT('r') | BIT('a') | BIT('e'),
+    [7] = BIT('f'),
+    [8] = BIT('n'),
+};
+
 imig_word
 imig_word_of(const char *name, size_t len)
 {
-    if (len > IMIG_WORD_LONGEST || by_length[len] == NULL)
+    if (len > IMIG_WORD_LONGEST || len == 0)
+        return IMIG_WORD_PLAIN;
+    uint32_t letters = imig_word_letters[len] | starters[len];
+    if ((letters >> (name[0] & 31) & 1) == 0)
         return IMIG_WORD_PLAIN;
     for (const entry *e = by_length[len]; e->text != NULL; e++) {
         if (e->text[0] == name[0] && memcmp(e->text, name, len) == 0)

@@ -1,4 +1,5 @@
 /* test_scan.c - statements: which give a name its value, which are NOT_STATIC. */
+#include "imig_word.h"
 #include "scan_render.h"
 
 #define SECOND "a name is assigned twice"
@@ -194,6 +195,72 @@ test_tricks(imig_test *t, imig_header *h)
     SCANS(t, h, "r\xC3\xA9vision = 1\n\xE5\x90\x8D = 2", "");
     SCANS(t, h, "x = 1\n\xEF\xBD\x92\x65vision = 1", /* fullwidth r */
           "NOT_STATIC 2: a name has letters that Python may normalise");
+}
+
+/* Each word is found, and none but those that start a statement may be skipped. */
+static void
+test_words(imig_test *t)
+{
+    static const char *const words[] = {
+        "revision",
+        "down_revision",
+        "branch_labels",
+        "depends_on",
+        "__doc__",
+        "__getattr__",
+        "_alembic_source_encoding",
+        "exec",
+        "eval",
+        "getattr",
+        "setattr",
+        "delattr",
+        "locals",
+        "vars",
+        "globals",
+        "builtins",
+        "__builtins__",
+        "__import__",
+        "import_module",
+        "__globals__",
+        "f_globals",
+        "f_locals",
+        "__dict__",
+        "__code__",
+        "__setattr__",
+        "__delattr__",
+        "__getattribute__",
+        "__loader__",
+        "__spec__",
+        "getmodule",
+        "get_referrers",
+        "get_objects",
+        "ctypes",
+        "sys",
+        "modules",
+        "global",
+        "import",
+        "for",
+        "del",
+        "as",
+    };
+    static const char *const starters[] = {
+        "None",  "in",    "def",    "class",   "async",  "if",       "elif", "else",
+        "while", "try",   "except", "finally", "with",   "match",    "case", "from",
+        "type",  "raise", "yield",  "return",  "assert", "nonlocal",
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t len = strlen(words[i]);
+        bool found = imig_word_of(words[i], len) != IMIG_WORD_PLAIN &&
+                     imig_word_possible(words[i], len);
+        imig_test_note(t, found, words[i], __FILE__, __LINE__);
+    }
+    for (size_t i = 0; i < sizeof starters / sizeof starters[0]; i++) {
+        bool found = imig_word_of(starters[i], strlen(starters[i])) != IMIG_WORD_PLAIN;
+        imig_test_note(t, found, starters[i], __FILE__, __LINE__);
+    }
+    CHECK(t, imig_word_of("revisio", 7) == IMIG_WORD_PLAIN);
+    CHECK(t, imig_word_of("", 0) == IMIG_WORD_PLAIN);
+    CHECK(t, !imig_word_possible("Column", 6));
 }
 
 /* getattr() and its like with a literal are as good as the attribute. */
@@ -422,6 +489,7 @@ main(void)
     test_other_ways(&t, &h);
     test_tricks(&t, &h);
     test_attributes(&t, &h);
+    test_words(&t);
     test_harmless(&t, &h);
     test_lists(&t, &h);
     test_broken(&t, &h);
