@@ -137,7 +137,10 @@ find_classes(pq_state *state)
         return -1;
     if ((state->Notify = attribute(RECORDS, "Notify")) == NULL)
         return -1;
-    return (state->Xid = attribute(RECORDS, "Xid")) != NULL ? 0 : -1;
+    if ((state->Xid = attribute(RECORDS, "Xid")) == NULL)
+        return -1;
+    state->warn_not_committed = attribute(RECORDS, "warn_not_committed");
+    return state->warn_not_committed != NULL ? 0 : -1;
 }
 
 static int
@@ -170,6 +173,7 @@ pq_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->class_for);
     Py_VISIT(state->Notify);
     Py_VISIT(state->Xid);
+    Py_VISIT(state->warn_not_committed);
     Py_VISIT(state->column);
     Py_VISIT(state->connection);
     Py_VISIT(state->cursor);
@@ -187,6 +191,7 @@ pq_clear(PyObject *module)
     Py_CLEAR(state->class_for);
     Py_CLEAR(state->Notify);
     Py_CLEAR(state->Xid);
+    Py_CLEAR(state->warn_not_committed);
     Py_CLEAR(state->column);
     Py_CLEAR(state->connection);
     Py_CLEAR(state->cursor);

@@ -9,11 +9,12 @@
 typedef struct pq_state {
     imigpy_values values;
 
-    PyObject *errors;     /* the module ibutsu_migrate.errors */
-    PyObject *class_for;  /* class_for_sqlstate of ibutsu_migrate.engine.sqlstates */
-    PyObject *Notify;     /* of ibutsu_migrate.engine.records */
-    PyObject *Xid;        /* of ibutsu_migrate.engine.records */
-    PyTypeObject *column; /* Column: what cursor.description consists of */
+    PyObject *errors;    /* the module ibutsu_migrate.errors */
+    PyObject *class_for; /* class_for_sqlstate of ibutsu_migrate.engine.sqlstates */
+    PyObject *Notify;    /* of ibutsu_migrate.engine.records */
+    PyObject *Xid;       /* of ibutsu_migrate.engine.records */
+    PyObject *warn_not_committed; /* of ibutsu_migrate.engine.records */
+    PyTypeObject *column;         /* Column: what cursor.description consists of */
     PyTypeObject *connection;
     PyTypeObject *cursor;
     PyTypeObject *info;

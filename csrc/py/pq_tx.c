@@ -53,15 +53,34 @@ imigpy_conn_begin(imigpy_conn *self)
     return 0;
 }
 
-/* End the transaction, if there is one, by `text`.  One that cannot be committed is
- * rolled back: a caller that sees the exception believes it is over. */
+/* COMMIT.  Of a transaction in which a statement failed it is a ROLLBACK, and no error;
+ * as with psycopg2, but that a warning is logged. */
 static int
-end(imigpy_conn *self, const char *text)
+run_commit(imigpy_conn *self)
+{
+    imig_buf sql = IMIG_BUF_INIT;
+    imig_buf_str(&sql, "COMMIT");
+    PGresult *pg = imigpy_conn_command(self, NULL, &sql);
+    imig_buf_clear(&sql);
+    if (pg == NULL)
+        return -1;
+    bool undone = strcmp(PQcmdStatus(pg), "ROLLBACK") == 0;
+    PQclear(pg);
+    PyObject *warned =
+        undone ? PyObject_CallNoArgs(self->state->warn_not_committed) : NULL;
+    Py_XDECREF(warned);
+    return undone && warned == NULL ? -1 : 0;
+}
+
+/* End the transaction, if there is one.  One that cannot be committed is rolled back:
+ * a caller that sees the exception believes it is over. */
+static int
+end(imigpy_conn *self, bool commit)
 {
     self->begun = false;
     if (is_idle(self))
         return 0;
-    int outcome = run_text(self, text);
+    int outcome = commit ? run_commit(self) : run_text(self, "ROLLBACK");
     if (outcome < 0 && self->pq != NULL && !imig_pq_is_broken(self->pq) &&
         !self->close_wanted && !is_idle(self)) {
         PyObject *type, *value, *traceback;
@@ -75,8 +94,9 @@ end(imigpy_conn *self, const char *text)
 
 /* commit() and rollback(), which two-phase transactions do not allow. */
 static PyObject *
-end_call(PyObject *conn, const char *text, const char *name)
+end_call(PyObject *conn, bool commit)
 {
+    const char *name = commit ? "commit" : "rollback";
     imigpy_conn *self = (imigpy_conn *)conn;
     if (imigpy_conn_enter(self) < 0)
         return NULL;
@@ -87,7 +107,7 @@ end_call(PyObject *conn, const char *text, const char *name)
                                  "tpc_%s()",
                                  name, name);
     else
-        outcome = end(self, text);
+        outcome = end(self, commit);
     imigpy_conn_leave(self);
     if (outcome < 0)
         return NULL;
@@ -97,13 +117,13 @@ end_call(PyObject *conn, const char *text, const char *name)
 PyObject *
 imigpy_conn_commit(PyObject *conn, PyObject *Py_UNUSED(unused))
 {
-    return end_call(conn, "COMMIT", "commit");
+    return end_call(conn, true);
 }
 
 PyObject *
 imigpy_conn_rollback(PyObject *conn, PyObject *Py_UNUSED(unused))
 {
-    return end_call(conn, "ROLLBACK", "rollback");
+    return end_call(conn, false);
 }
 
 /* ---- Two phases ---- */
@@ -177,7 +197,7 @@ imigpy_conn_tpc_prepare(PyObject *conn, PyObject *Py_UNUSED(unused))
 
 /* The transaction that tpc_begin() began. */
 static int
-end_own(imigpy_conn *self, const char *plain, const char *prepared)
+end_own(imigpy_conn *self, bool commit, const char *prepared)
 {
     if (self->xid == NULL) {
         (void)imigpy_raise_named(self->state, "ProgrammingError",
@@ -185,7 +205,7 @@ end_own(imigpy_conn *self, const char *plain, const char *prepared)
         return -1;
     }
     int outcome =
-        self->prepared ? run_with_xid(self, prepared, self->xid) : end(self, plain);
+        self->prepared ? run_with_xid(self, prepared, self->xid) : end(self, commit);
     /* What stays prepared can be ended by its identifier. */
     Py_CLEAR(self->xid);
     self->prepared = self->begun = false;
@@ -204,15 +224,15 @@ end_other(imigpy_conn *self, const char *prepared, PyObject *xid)
 }
 
 static PyObject *
-tpc_end(PyObject *conn, PyObject *const *args, Py_ssize_t count, const char *plain,
-        const char *prepared)
+tpc_end(PyObject *conn, PyObject *const *args, Py_ssize_t count, bool commit)
 {
     imigpy_conn *self = (imigpy_conn *)conn;
+    const char *prepared = commit ? "COMMIT PREPARED " : "ROLLBACK PREPARED ";
     if (count > 1)
         return PyErr_Format(PyExc_TypeError, "at most one identifier, not %zd", count);
     if (imigpy_conn_enter(self) < 0)
         return NULL;
-    int outcome = count == 0 || args[0] == Py_None ? end_own(self, plain, prepared)
+    int outcome = count == 0 || args[0] == Py_None ? end_own(self, commit, prepared)
                                                    : end_other(self, prepared, args[0]);
     imigpy_conn_leave(self);
     if (outcome < 0)
@@ -223,13 +243,13 @@ tpc_end(PyObject *conn, PyObject *const *args, Py_ssize_t count, const char *pla
 PyObject *
 imigpy_conn_tpc_commit(PyObject *conn, PyObject *const *args, Py_ssize_t count)
 {
-    return tpc_end(conn, args, count, "COMMIT", "COMMIT PREPARED ");
+    return tpc_end(conn, args, count, true);
 }
 
 PyObject *
 imigpy_conn_tpc_rollback(PyObject *conn, PyObject *const *args, Py_ssize_t count)
 {
-    return tpc_end(conn, args, count, "ROLLBACK", "ROLLBACK PREPARED ");
+    return tpc_end(conn, args, count, false);
 }
 
 static const char *const PREPARED =

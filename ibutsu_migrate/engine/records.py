@@ -1,12 +1,23 @@
-"""Small values of the driver: notifications and identifiers of transactions."""
+"""What the C driver needs in Python: small values, and a word for the log."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import datetime as dt
+import logging
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+_log: Final = logging.getLogger("ibutsu_migrate.engine")
+
+
+def warn_not_committed() -> None:
+    """The server answered COMMIT with ROLLBACK, which is no error for it."""
+    _log.warning(
+        "COMMIT rolled back: a statement of the transaction had failed, and its error "
+        "was not passed on"
+    )
 
 
 class Notify(NamedTuple):

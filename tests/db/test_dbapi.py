@@ -340,7 +340,9 @@ def test_infinity(database: Database) -> None:
 # Transactions
 
 
-def test_begin_is_sent_before_the_first_statement(connection: Connection) -> None:
+def test_begin_is_sent_before_the_first_statement(
+    connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
     cursor = connection.cursor()
     assert status(connection) == IDLE
     cursor.execute("SELECT 1")
@@ -357,8 +359,11 @@ def test_begin_is_sent_before_the_first_statement(connection: Connection) -> Non
         cursor.execute("SELECT 1")
     assert caught.value.sqlstate == "25P02"
     # As psycopg2: the server answers COMMIT with ROLLBACK, which is no error.
+    assert not caplog.messages
     connection.commit()
     assert status(connection) == IDLE
+    (message,) = caplog.messages
+    assert message.startswith("COMMIT rolled back")
 
 
 def test_ending_nothing_sends_nothing(connection: Connection) -> None:

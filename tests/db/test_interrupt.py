@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -216,6 +218,68 @@ def test_ctrl_c_while_connecting() -> None:
             process.send_signal(signal.SIGINT)
             assert outcome(process) == ["interrupted"]
             assert time.monotonic() - started < BOUND
+
+
+SLOW_RESOLVER = """
+#define _GNU_SOURCE
+#include <netdb.h>
+#include <unistd.h>
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found)
+{
+    (void)name, (void)service, (void)hints, (void)found;
+    for (int i = 0; i < 600; i++)
+        usleep(100000);
+    return EAI_AGAIN;
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def slow_resolver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library to preload, in which looking up a name takes a minute."""
+    if os.environ.get("IBUTSU_MIGRATE_TEST_PRELOAD"):
+        pytest.skip("something else is preloaded")
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler")
+    folder = tmp_path_factory.mktemp("resolver")
+    source, library = folder / "slow.c", folder / "slow.so"
+    source.write_text(SLOW_RESOLVER)
+    command = [compiler, "-shared", "-fPIC", "-o", str(library), str(source)]
+    subprocess.run(command, check=True)
+    return library
+
+
+def test_ctrl_c_while_a_name_is_looked_up(
+    slow_resolver: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IBUTSU_MIGRATE_TEST_PRELOAD", str(slow_resolver))
+    body = "interrupted(None, lambda: dbapi.connect(dsn))"
+    with child(body, "host=db.example") as process:
+        time.sleep(0.3)
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert outcome(process) == ["interrupted"]
+        assert time.monotonic() - started < BOUND
+
+
+def test_looking_up_a_name_counts_as_connecting(
+    slow_resolver: Path, monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    monkeypatch.setenv("IBUTSU_MIGRATE_TEST_PRELOAD", str(slow_resolver))
+    body = """
+    tell("ready")
+    started = time.monotonic()
+    connection = dbapi.connect(dsn)
+    assert 0.9 < time.monotonic() - started < 3
+    tell(connection.info.host)
+    connection.close()
+    """
+    cluster = database.cluster
+    hosts = f"host=db.example,{cluster.socket_dir} port={cluster.port} user=postgres"
+    with child(body, f"{hosts} connect_timeout=1") as process:
+        assert outcome(process) == [str(cluster.socket_dir)]
 
 
 def test_ctrl_c_of_a_server_that_does_not_answer(database: Database) -> None:
