@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
-from types import ModuleType
-from typing import Final
+import sys
 
-from . import _stats
-from .errors import ExtensionError
+# Every start of `ibutsu-migrate` pays for what is imported here.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Final
 
 _NEEDS: Final = {"_core": "nothing but libc", "_pq": "libpq 14 or newer"}
 _REMEDY: Final = {
@@ -31,13 +32,17 @@ def require(name: str) -> ModuleType:
             message names the loader's reason and the remedy.
     """
     try:
-        module = import_module(f"ibutsu_migrate.{name}")
+        __import__(f"ibutsu_migrate.{name}")
     except ImportError as error:
+        from .errors import ExtensionError
+
         raise ExtensionError(
             f"The C extension ibutsu_migrate.{name} (needs {_NEEDS[name]}) "
             f"cannot be loaded: {error}",
             remedy=_REMEDY[name],
         ) from error
-    if path := os.environ.get(_stats.ENVIRONMENT_VARIABLE):
+    if path := os.environ.get("IBUTSU_MIGRATE_STATS"):
+        from . import _stats
+
         _stats.watch(path, os.getpid())
-    return module
+    return sys.modules[f"ibutsu_migrate.{name}"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from alembic import util
 from alembic.script import base
+
+from .listing import resolved, walked
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
@@ -52,57 +52,6 @@ def _listed(directory: ScriptDirectory, location: os.PathLike[str]) -> Iterator[
     stock = base.Script._list_py_dir.__func__ is _STOCK_LIST  # type: ignore[attr-defined]
     if directory.sourceless or not stock or root.endswith("__pycache__"):
         for path in base.Script._list_py_dir(directory, location):  # type: ignore[arg-type]
-            yield _resolved(path)
+            yield resolved(path)
     else:
-        yield from _walked(root, directory.recursive_version_locations)
-
-
-def _resolved(path: str | os.PathLike[str]) -> str:
-    # Path.resolve, not realpath: on a loop of links they differ.
-    return str(Path(path).resolve())
-
-
-def _walked(root: str, recursive: bool) -> Iterator[str]:
-    """As ``Path.walk``, without the price of a Path and a resolve() for each file."""
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        files, folders = _entries(folder)
-        prefix = folder.rstrip(os.sep) + os.sep
-        if not folder.endswith("__pycache__"):
-            for name in sorted(files):
-                path = prefix + name
-                yield _resolved(path) if files[name] else path
-        if not recursive:
-            return
-        waiting.extend(prefix + name for name in sorted(folders, reverse=True))
-
-
-# Path.walk, which Alembic uses from Python 3.12 on, takes a link to a folder for a
-# file; os.walk takes it for a folder and does not enter it.
-_LINKS_ARE_FILES: Final = sys.version_info >= (3, 12)
-
-
-def _entries(folder: str) -> tuple[dict[str, bool], list[str]]:
-    """Files, each with whether it is a link, and folders to enter."""
-    files: dict[str, bool] = {}
-    folders: list[str] = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                link = entry.is_symlink()
-                if not link and entry.is_dir():
-                    folders.append(entry.name)
-                elif not link or _LINKS_ARE_FILES or not _is_folder(entry):
-                    files[entry.name] = link
-    except OSError:
-        # A folder that cannot be listed is passed over by both walks.
-        return {}, []
-    return files, folders
-
-
-def _is_folder(link: os.DirEntry[str]) -> bool:
-    try:
-        return link.is_dir()
-    except OSError:  # a loop of links
-        return False
+        yield from walked(root, directory.recursive_version_locations)

@@ -6,7 +6,9 @@ order hangs on the hash seed. These are sets in all else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class LabelSet(set[str]):

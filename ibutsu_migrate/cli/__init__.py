@@ -1,0 +1,10 @@
+"""The program ``ibutsu-migrate``: Alembic's commands, some of them without Alembic.
+
+    program.py    where it starts, how it ends
+    arguments.py  a command line that needs no argparse
+    answers.py    heads, history, show, branches from the scan
+    check.py      check-history
+    stock.py      everything else: the real Alembic
+
+Only this package prints and exits. ``docs/design/cli.md`` says how it is quick.
+"""
