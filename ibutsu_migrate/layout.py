@@ -97,7 +97,7 @@ def _package_folder(package: str) -> str:
     origin = getattr(spec, "origin", None)
     if origin is None or not os.path.isfile(origin):
         raise _refused(f"The package {package!r} has no folder of its own.")
-    return os.path.dirname(os.path.abspath(origin))
+    return os.path.dirname(os.path.abspath(str(origin)))
 
 
 def _found(name: str, where: object) -> object:

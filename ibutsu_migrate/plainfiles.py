@@ -23,6 +23,8 @@ OURS: Final = "ibutsu_migrate"
 _TABLE: Final = "[tool.alembic]"
 # Of these tables nothing is asked; the rest of [tool.alembic] stays what it is.
 _HOOKS: Final = "[[tool.alembic.post_write_hooks]]"
+# How "tool" may begin: a quoted key may be spelled in several ways.
+_MAY_BE_TOOL: Final = ("tool", '"', "'")
 
 
 def read_ini(text: str, section: str) -> dict[str, str] | None:
@@ -178,7 +180,9 @@ def _is_known_table(header: str, found: dict[str, Value]) -> bool:
         first = _TABLE not in found
         found[_TABLE] = True
         return first
-    return header == _HOOKS or ("alembic" not in header and OURS not in header)
+    names = "alembic" in header or OURS in header
+    first_key = header.lstrip("[ \t")
+    return header == _HOOKS or not names or not first_key.startswith(_MAY_BE_TOOL)
 
 
 def _may_be_alembics(table: str, statement: str) -> bool:

@@ -63,8 +63,8 @@ class Asked:
         "x",
     )
 
-    def __init__(self) -> None:
-        self.command = ""
+    def __init__(self, command: str = "") -> None:
+        self.command = command
         self.flags: set[str] = set()
         self.config: list[str] = []
         self.name = "alembic"

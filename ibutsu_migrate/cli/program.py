@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ..options import Options
     from .arguments import Asked
 
+FAILED = 255
+"""As Alembic, which says ``sys.exit(-1)``."""
+
 INTERRUPTED = 130
 """What a shell reports for a program that Ctrl-C has ended."""
 

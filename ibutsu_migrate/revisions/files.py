@@ -48,7 +48,7 @@ def revision_files(directory: ScriptDirectory) -> list[str]:
 
 def _listed(directory: ScriptDirectory, location: os.PathLike[str]) -> Iterator[str]:
     """Real paths of all files in one location."""
-    root = _resolved(location)
+    root = resolved(location)
     stock = base.Script._list_py_dir.__func__ is _STOCK_LIST  # type: ignore[attr-defined]
     if directory.sourceless or not stock or root.endswith("__pycache__"):
         for path in base.Script._list_py_dir(directory, location):  # type: ignore[arg-type]

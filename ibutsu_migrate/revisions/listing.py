@@ -34,6 +34,34 @@ def walked(root: str, recursive: bool) -> Iterator[str]:
         waiting.extend(prefix + name for name in sorted(folders, reverse=True))
 
 
+def sourceless_files(root: str, recursive: bool) -> list[str]:
+    """Real paths of revision files where a .pyc counts that has no source.
+
+    Args:
+        root: A folder's real path.
+        recursive: Whether folders below count too.
+
+    Source: ``Script._list_py_dir`` and ``Script._from_path``.
+    """
+    found: list[str] = []
+    folders = [root]
+    if recursive:
+        folders = sorted({root, *map(os.path.dirname, walked(root, True))})
+    for folder in folders:
+        files = list(walked(folder, False))
+        stems = {os.path.basename(path).split(".")[0] for path in files}
+        cache = walked(os.path.join(folder, "__pycache__") + os.sep, False)
+        files += (
+            path for path in cache if os.path.basename(path).split(".")[0] not in stems
+        )
+        for path in files:
+            source = path[:-1] if path.endswith(("c", "o")) else path
+            hidden = source != path and os.path.exists(source)
+            if is_revision_file(os.path.basename(source)) and not hidden:
+                found.append(path)
+    return found
+
+
 def is_revision_file(name: str) -> bool:
     """Whether a file of that name may be a revision, with source.
 

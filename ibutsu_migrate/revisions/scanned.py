@@ -79,7 +79,10 @@ def revision_files(layout: Layout) -> list[str]:
         root = os.path.realpath(folder)
         if root.endswith("__pycache__"):
             raise NeedsAlembic
-        found += walked(root, layout.recursive)
+        try:
+            found += walked(root, layout.recursive)
+        except (OSError, RuntimeError):  # a loop of links
+            raise NeedsAlembic from None
     if len(set(found)) != len(found):
         raise NeedsAlembic
     return [path for path in found if is_revision_file(os.path.basename(path))]
