@@ -113,7 +113,7 @@ def test_library_code_neither_prints_nor_exits() -> None:
     """Programs may: cli, what runs in Alembic's, and what testing starts as its own."""
     # A command that is interrupted twice, or whose server is silent, leaves at once.
     runtime = ("troubles.py", "runtime/watch.py")
-    programs = ("cli/", "flask/cli.py", *runtime, "testing/upgrade.py")
+    programs = ("__main__.py", "cli/", "flask/cli.py", *runtime, "testing/upgrade.py")
     calls = re.compile(r"^\s*(print\(|sys\.exit\(|os\._exit\()", re.M)
     for path in (ROOT / "ibutsu_migrate").rglob("*.py"):
         name = str(path.relative_to(ROOT / "ibutsu_migrate"))
@@ -153,6 +153,7 @@ def test_entry_points_load() -> None:
     points = distribution("ibutsu-migrate").entry_points
     assert {(point.group, point.name) for point in points} == {
         ("alembic.plugins", "ibutsu_migrate"),
+        ("console_scripts", "ibutsu-migrate"),
         ("pytest11", "ibutsu_migrate"),
         ("sqlalchemy.dialects", "postgresql.ibutsu"),
     }
