@@ -52,6 +52,13 @@ imig_sql_at_text_setting(const imig_sql_reader *r)
     return r->token.kind == IMIG_SQL_TOKEN_WORD && is_text_setting(text, token_len(r));
 }
 
+/* A byte of a setting's name; a $ is one of a delimiter. */
+static bool
+is_setting_byte(char c)
+{
+    return c != '$' && imig_sql_ident_cont((unsigned char)c);
+}
+
 /* Code in a string names a text setting or set_config. */
 static bool
 code_changes_settings(const char *text, size_t len)
@@ -59,17 +66,13 @@ code_changes_settings(const char *text, size_t len)
     size_t pos = 0;
     while (pos < len) {
         size_t begin = pos;
-        while (pos < len && imig_sql_ident_cont((unsigned char)text[pos]))
+        while (pos < len && is_setting_byte(text[pos]))
             pos++;
-        /* The $ of a delimiter is one of these bytes. */
-        while (begin < pos && text[begin] == '$')
-            begin++;
-        if (begin < pos && (is_text_setting(text + begin, pos - begin) ||
-                            imig_sql_is_word(text + begin, pos - begin, "SET_CONFIG",
-                                             sizeof "SET_CONFIG" - 1)))
+        size_t word = pos - begin;
+        if (is_text_setting(text + begin, word) ||
+            imig_sql_is_word(text + begin, word, "SET_CONFIG", sizeof "SET_CONFIG" - 1))
             return true;
-        if (pos < len)
-            pos++;
+        pos += word == 0;
     }
     return false;
 }

@@ -175,6 +175,7 @@ test_without_conforming_strings(imig_test *t)
         {"NOTIFY a, 'x\\'; NOTIFY b'", 1, IMIG_SQL_NOTIFY, "D", NULL},
         {"NOTIFY a, N'x\\'; NOTIFY b'", 1, IMIG_SQL_NOTIFY, "D", NULL},
         {"NOTIFY a, B'1\\'; NOTIFY b", 2, IMIG_SQL_NOTIFY, "", NULL},
+        {"DELETE FROM t WHERE a&'1'=b", 1, IMIG_SQL_DELETE, "D", NULL},
         {"NOTIFY a, U&'1'", 2, IMIG_SQL_NOTIFY, "?R", NULL},
         {"NOTIFY U&\"\\\"", 1, IMIG_SQL_NOTIFY, "D", NULL},
     };
@@ -192,6 +193,9 @@ test_comments_operators_numbers(imig_test *t)
         {"DELETE FROM t WHERE a */*;*/ 2=4", 1, IMIG_SQL_DELETE, "D", NULL},
         {"DELETE FROM t WHERE a @- 1.5e-3 AND b[1:2] <> .5 AND c::int ~ 0x1F", 1,
          IMIG_SQL_DELETE, "D", NULL},
+        {"DELETE FROM t WHERE a = 1 -2 /3; DROP TABLE t", 2, IMIG_SQL_DELETE, "", NULL},
+        {"DELETE FROM t WHERE a = 0b1 + 0O17 - 0xfF", 1, IMIG_SQL_DELETE, "D", NULL},
+        {"DELETE FROM t WHERE a = 1_", 2, IMIG_SQL_DELETE, "?R", NULL},
         {"DELETE FROM t WHERE a = 1and b", 2, IMIG_SQL_DELETE, "?R", NULL},
         {"DELETE FROM t WHERE a = 1_000 AND b = $1", 1, IMIG_SQL_DELETE, "D", NULL},
         {"DO $$;$$ \\ x", 2, IMIG_SQL_DO, "?R", NULL},
@@ -388,6 +392,8 @@ test_settings(imig_test *t)
          NULL},
         {"DO $$BEGIN SET TimeZone=1; END$$", 1, IMIG_SQL_DO, "S", NULL},
         {"DO $a$PERFORM \"set_config\"()$a$", 1, IMIG_SQL_DO, "S", NULL},
+        {"DO $$EXECUTE $x$RESET timezone$x$; END$$", 1, IMIG_SQL_DO, "S", NULL},
+        {"DO $$my_timezone timezone2$$", 1, IMIG_SQL_DO, "D", NULL},
         {"DO 'set client_encoding'", 1, IMIG_SQL_DO, "S", NULL},
         {"COMMENT ON TABLE t IS 'client_encoding'", 1, IMIG_SQL_COMMENT, "D", NULL},
     };
