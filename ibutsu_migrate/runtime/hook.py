@@ -11,7 +11,8 @@ import functools
 import logging
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from alembic.config import CommandLine
 from alembic.runtime.environment import EnvironmentContext
@@ -27,6 +28,7 @@ from ..config import (
     require_available,
     settings_for,
     settings_from_environment,
+    settings_with,
 )
 from ..errors import ConfigurationError
 
@@ -36,7 +38,10 @@ if TYPE_CHECKING:
     from .filelock import FileRun
     from .run import SafeRun
 
-    Run = SafeRun | FileRun
+    Run: TypeAlias = SafeRun | FileRun
+
+SETTINGS_ATTRIBUTE: Final = "ibutsu_migrate.settings"
+"""Where ``api`` leaves a caller's policies in ``config.attributes``, by name."""
 
 _INSTALLED: Final = "_ibutsu_migrate_unsafe"
 _RUN: Final = "_ibutsu_migrate_run"
@@ -110,7 +115,13 @@ def _is_idle() -> bool:
 def _settings_of(context: MigrationContext) -> Settings:
     if context.config is None:
         return settings_from_environment(os.environ)
-    return settings_for(context.config)
+    given = context.config.attributes.get(SETTINGS_ATTRIBUTE)
+    settings = settings_for(context.config)
+    if given is None:
+        return settings
+    # Called by our own functions: that means safe, whatever else says the mode.
+    safe = replace(settings, mode=Mode.SAFE, mode_source="the Python API")
+    return settings_with(safe, **given)
 
 
 def _run_migrations(
