@@ -26,7 +26,7 @@ TRIAL_VARIABLE: Final = "IBUTSU_MIGRATE_TRY_SAFE"
 _TOML_KEYS: Final = ("mode", *BY_NAME)
 _PREFIX: Final = f"{ENVIRONMENT_VARIABLE}_"
 # What this package reads from the environment besides the policies.
-_OTHER_VARIABLES: Final = frozenset(("STATS", "TRY_SAFE"))
+_OTHER_VARIABLES: Final = frozenset(("STATS", "TRY_SAFE", "CODE_VERSION"))
 
 
 class AlembicConfig(Protocol):

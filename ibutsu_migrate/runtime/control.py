@@ -50,7 +50,15 @@ class Control:
                 if connection.dialect.server_version_info >= (17,):  # type: ignore[operator]
                     connection.execute(text(_LIMITS_17))
                 self._begun = True
-            return connection.execute(text(sql), parameters or {}).all()
+            result = connection.execute(text(sql), parameters or {})
+            return result.all() if result.returns_rows else ()
+
+    def commit(self) -> None:
+        """Commit what was done, which ends the transaction and all locks."""
+        with self._mutex:
+            self._begun = False
+            if self._connection is not None:
+                self._connection.commit()
 
     def look(
         self, sql: str, parameters: Mapping[str, object] | None = None

@@ -190,10 +190,10 @@ class PlanMade(Event):
     """The lock is held, the heads are read, the way is known."""
 
     name: ClassVar[str] = "plan_made"
-    start: RunStarted
     heads: tuple[str, ...]
     steps: tuple[str, ...]
     waited_seconds: float
+    start: RunStarted
 
     def _line(self) -> str:
         if not self.steps:
@@ -228,6 +228,7 @@ class RevisionDone(Event):
     revision: str
     direction: str
     message: str | None
+    checksum: str | None
     number: int
     count: int
     seconds: float

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from alembic.autogenerate.api import AutogenContext
 from alembic.config import CommandLine
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import (
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 SETTINGS_ATTRIBUTE: Final = "ibutsu_migrate.settings"
 """Where ``api`` leaves a caller's policies in ``config.attributes``, by name."""
 
+HISTORY_SCHEMA: Final = "ibutsu_migrate"
+
 _INSTALLED: Final = "_ibutsu_migrate_unsafe"
 _RUN: Final = "_ibutsu_migrate_run"
 _RUNS: Final = "_ibutsu_migrate_runs"
@@ -61,6 +64,7 @@ def install() -> None:
     _wrap(_ProxyTransaction, "rollback", _transaction_rollback)
     _wrap(EnvironmentContext, "__exit__", _environment_exit)
     _wrap(CommandLine, "run_cmd", _run_cmd)
+    _wrap(AutogenContext, "run_name_filters", _run_name_filters)
 
 
 def _wrap(owner: type, name: str, wrapper: Callable[..., Any]) -> None:
@@ -106,6 +110,19 @@ def _run_cmd(stock: Callable[..., Any], line: CommandLine, *arguments: Any) -> A
         return stock(line, *arguments)
     finally:
         signals.leave(_is_idle)
+
+
+def _run_name_filters(
+    stock: Callable[..., Any],
+    context: AutogenContext,
+    name: str | None,
+    type_: str,
+    parent_names: Any,
+) -> Any:
+    """The history's schema is none of the models', also with ``include_schemas``."""
+    if type_ == "schema" and name == HISTORY_SCHEMA:
+        return False
+    return stock(context, name, type_, parent_names)
 
 
 def _is_idle() -> bool:

@@ -47,12 +47,16 @@ class Reporter:
 
     Args:
         run_id: Of the run.
-        listener: Whom. What it raises stops nothing.
+        listener: Whom to tell first. What it raises stops nothing.
     """
 
     def __init__(self, run_id: str, listener: Listener) -> None:
         self._run_id = run_id
-        self._listener = listener
+        self._listeners = [listener]
+
+    def also(self, listener: Listener) -> None:
+        """Tell one more, after those who are there."""
+        self._listeners.append(listener)
 
     def tell(self, kind: type[Event], **fields: Any) -> Event:
         """Make an event that happens now, and pass it on.
@@ -62,8 +66,9 @@ class Reporter:
             **fields: Its fields but for run and time.
         """
         event = kind(run=self._run_id, time=datetime.now(UTC), **fields)
-        with suppress(Exception):
-            self._listener(event)
+        for listener in self._listeners:
+            with suppress(Exception):
+                listener(event)
         return event
 
 

@@ -20,6 +20,7 @@ from .control import Control
 from .database import Place, heads_of, identify
 from .driver import sqlstate
 from .failure import Failure, describe
+from .journal import Journal
 from .lock import RunLock
 from .names import LockKey, control_name, migration_name, new_run_id
 from .patience import Patience
@@ -61,8 +62,12 @@ class SafeRun:
         self._external = context._in_external_transaction
         self._began = time.monotonic()
         listener = listener_for(context.config, settings.report)
-        self._emit: events.Emit = Reporter(self.run_id, listener).tell
+        self._reporter = Reporter(self.run_id, listener)
+        self._emit: events.Emit = self._reporter.tell
         self._control = Control(connection.engine, control_name(self.run_id))
+        self._journal = Journal(connection.engine, self.run_id, self._emit)
+        if settings.history:
+            self._reporter.also(self._journal.hear)
         self._signals = Signals.enter(self._busy)
         self._key: LockKey | None = None
         self._lock: RunLock | None = None
@@ -216,10 +221,10 @@ class SafeRun:
             heads: tuple[str, ...] | None = tuple(sorted(expected or ()))
         else:
             heads = self._heads()
-        self._release()
         lost = expected is not None and heads is not None and expected != set(heads)
         outcome = "done" if steps else "nothing to do"
         self._tell_end("failed" if lost else outcome, heads, None)
+        self._release()
         if lost:
             raise RunError(
                 f"The run applied {steps} revisions, and the database is still at "
@@ -239,11 +244,11 @@ class SafeRun:
         heads = self._heads()
         found = self._describe(error, heads, broken)
         self._stop_watching()
-        self._release()
         _attach(error, found)
         stopped = self._signals.received is not None
         outcome = "interrupted" if stopped else "failed"
         self._tell_end(outcome, heads, f"{found.kind}: {found.message}")
+        self._release()
 
     def _describe(
         self, error: BaseException, heads: tuple[str, ...] | None, broken: bool
@@ -284,6 +289,7 @@ class SafeRun:
                 self._session.detach()
 
     def _release(self) -> None:
+        self._journal.close()
         with suppress(Exception):
             self._control.close()
         self._signals.leave(self._busy)

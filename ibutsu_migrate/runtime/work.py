@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from ..config import Settings
 from ..errors import RunError
 from . import events
+from .checksum import checksum_of
 from .control import Control
 from .driver import sqlstate
 from .names import control_name
@@ -189,6 +190,7 @@ class Work:
             revision=revision_of(step),
             direction=direction_of(step),
             message=getattr(step, "doc", None),
+            checksum=_checksum(step),
             number=self._number,
             count=len(self.steps or ()),
             seconds=time.monotonic() - self._step_began,
@@ -262,3 +264,8 @@ class Work:
         nearest = self._watcher.queue.nearest
         self._patience.wait(pause, self._control.look, nearest, self._signals.sleep)
         return True
+
+
+def _checksum(step: Any) -> str | None:
+    path = getattr(getattr(step, "revision", None), "path", None)
+    return checksum_of(path) if path is not None else None

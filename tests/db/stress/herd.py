@@ -35,7 +35,8 @@ def run_one(number: int) -> None:
     os.dup2(log, 2)
     code: object = 1
     try:
-        code = main(argv=["upgrade", "head"]) or 0
+        main(argv=["upgrade", "head"])
+        code = 0
     except SystemExit as ending:
         code = ending.code
     except BaseException as error:

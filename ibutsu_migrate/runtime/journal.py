@@ -1,0 +1,241 @@
+"""The history: runs and steps, written down in a schema of their own.
+
+A third connection writes it, each event by itself: what a migration rolls back must
+not take the record along, and what cannot be written must not stop a migration.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sys
+from contextlib import suppress
+from typing import Any, Final
+
+from sqlalchemy.engine import Engine
+
+from .. import __version__
+from .control import Control
+from .events import (
+    Emit,
+    Event,
+    PlanMade,
+    RevisionDone,
+    RunFinished,
+    RunStarted,
+    Warned,
+)
+from .hook import HISTORY_SCHEMA as SCHEMA
+from .names import SPACE, control_name
+
+# One statement each, and all of them harmless when the thing is there.
+_VERSIONS: Final = (
+    (
+        f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",
+        f"CREATE TABLE IF NOT EXISTS {SCHEMA}.format (number int NOT NULL)",
+        f"""CREATE TABLE IF NOT EXISTS {SCHEMA}.run (
+            id text PRIMARY KEY,
+            operation text NOT NULL,
+            target text,
+            version_table text NOT NULL,
+            started timestamptz NOT NULL DEFAULT clock_timestamp(),
+            finished timestamptz,
+            outcome text,
+            heads_before text[] NOT NULL,
+            heads_after text[],
+            waited_seconds float8 NOT NULL,
+            error text,
+            database_user text,
+            system_user text,
+            host text NOT NULL,
+            process int NOT NULL,
+            program text,
+            package_version text NOT NULL,
+            code_version text
+        )""",
+        f"""CREATE TABLE IF NOT EXISTS {SCHEMA}.step (
+            run text NOT NULL REFERENCES {SCHEMA}.run ON DELETE CASCADE,
+            number int NOT NULL,
+            revision text NOT NULL,
+            direction text NOT NULL,
+            message text,
+            checksum text,
+            finished timestamptz NOT NULL DEFAULT clock_timestamp(),
+            seconds float8 NOT NULL,
+            statements int NOT NULL,
+            lock_seconds float8 NOT NULL,
+            attempts int NOT NULL,
+            committed boolean,
+            PRIMARY KEY (run, number)
+        )""",
+    ),
+)
+
+_FORMAT: Final = f"SELECT coalesce(max(number), 0) FROM {SCHEMA}.format"  # noqa: S608
+
+_THERE: Final = "SELECT to_regclass(:name) IS NOT NULL"
+
+# A run that was killed could not write its end. Whoever writes the next holds its lock.
+_DIED: Final = f"""
+UPDATE {SCHEMA}.run SET outcome = 'died'
+WHERE outcome IS NULL AND version_table = :version_table
+"""  # noqa: S608
+
+_RUN: Final = f"""
+INSERT INTO {SCHEMA}.run (id, operation, target, version_table, heads_before,
+    waited_seconds, database_user, system_user, host, process, program,
+    package_version, code_version)
+VALUES (:id, :operation, :target, :version_table, string_to_array(:heads, ','),
+    :waited, :database_user, :system_user, :host, :process, :program, :package, :code)
+"""  # noqa: S608
+
+_STEP: Final = f"""
+INSERT INTO {SCHEMA}.step (run, number, revision, direction, message, checksum,
+    seconds, statements, lock_seconds, attempts, committed)
+VALUES (:run, :number, :revision, :direction, :message, :checksum, :seconds,
+    :statements, :lock_seconds, :attempts, :committed)
+ON CONFLICT (run, number) DO UPDATE SET finished = clock_timestamp(),
+    seconds = excluded.seconds, statements = excluded.statements,
+    lock_seconds = excluded.lock_seconds, attempts = excluded.attempts,
+    committed = excluded.committed
+"""  # noqa: S608
+
+_END: Final = f"""
+UPDATE {SCHEMA}.run SET finished = clock_timestamp(), outcome = :outcome,
+    heads_after = string_to_array(:heads, ','), error = :error
+WHERE id = :id
+"""  # noqa: S608
+
+# What was not known to be committed is, if the run came to its end; else it is not.
+_SETTLE: Final = f"""
+UPDATE {SCHEMA}.step SET committed = :done WHERE run = :id AND committed IS NULL
+"""  # noqa: S608
+
+_CODE_VARIABLES: Final = (
+    "IBUTSU_MIGRATE_CODE_VERSION",
+    "GIT_COMMIT",
+    "GIT_SHA",
+    "SOURCE_VERSION",
+    "CI_COMMIT_SHA",
+    "GITHUB_SHA",
+)
+
+
+class Journal:
+    """Writes down one run. A listener, besides the one that people see.
+
+    Args:
+        engine: The migration's.
+        run_id: Of the run.
+        emit: For the one warning.
+    """
+
+    def __init__(self, engine: Engine, run_id: str, emit: Emit) -> None:
+        self._control = Control(engine, control_name(run_id))
+        self._emit = emit
+        self._writes = False
+        self._failed = False
+
+    def hear(self, event: Event) -> None:
+        """Write what belongs into the history; a run that does nothing does not."""
+        if self._failed:
+            return
+        try:
+            if isinstance(event, PlanMade) and event.steps:
+                self._begin(event)
+            elif isinstance(event, RevisionDone) and self._writes:
+                self._step(event)
+            elif isinstance(event, RunFinished) and self._writes:
+                self._end(event)
+        except Exception as error:
+            self._failed = True
+            said = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+            self._emit(
+                Warned,
+                message=f"the history cannot be written ({said}); the run goes on "
+                "without. -x ibutsu_migrate.history=off says that it should.",
+            )
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        with suppress(Exception):
+            self._control.close()
+
+    def _begin(self, event: PlanMade) -> None:
+        start = event.start
+        self._prepare()
+        self._control.query(_DIED, {"version_table": start.lock})
+        self._control.query(_RUN, _run_values(start, event))
+        self._control.commit()
+        self._writes = True
+
+    def _prepare(self) -> None:
+        """Make the schema, or bring it up to this version's format."""
+        query = self._control.query
+        there = query(_THERE, {"name": f"{SCHEMA}.format"})[0][0]
+        if there and query(_FORMAT)[0][0] >= len(_VERSIONS):
+            return
+        # Runs on other version tables may be at the same point.
+        query("SELECT pg_advisory_xact_lock(:space, 0)", {"space": SPACE})
+        number = 0
+        if query(_THERE, {"name": f"{SCHEMA}.format"})[0][0]:
+            number = query(_FORMAT)[0][0]
+        for version in _VERSIONS[number:]:
+            for statement in version:
+                query(statement)
+            number += 1
+            insert = f"INSERT INTO {SCHEMA}.format VALUES (:number)"  # noqa: S608
+            query(insert, {"number": number})
+
+    def _step(self, event: RevisionDone) -> None:
+        names = (
+            *("run", "number", "revision", "direction", "message", "checksum"),
+            *("seconds", "statements", "lock_seconds", "attempts"),
+        )
+        values: dict[str, Any] = {name: getattr(event, name) for name in names}
+        self._control.query(_STEP, {**values, "committed": event.committed or None})
+        self._control.commit()
+
+    def _end(self, event: RunFinished) -> None:
+        heads = None if event.heads is None else ",".join(event.heads)
+        done = {"id": event.run, "done": event.outcome == "done"}
+        self._control.query(_SETTLE, done)
+        self._control.query(
+            _END,
+            {
+                "id": event.run,
+                "outcome": event.outcome,
+                "heads": heads,
+                "error": event.error,
+            },
+        )
+        self._control.commit()
+
+
+def _run_values(start: RunStarted, plan: PlanMade) -> dict[str, Any]:
+    code = next((os.environ[n] for n in _CODE_VARIABLES if os.environ.get(n)), None)
+    return {
+        "id": start.run,
+        "operation": start.operation,
+        "target": start.target,
+        "version_table": start.lock,
+        "heads": ",".join(plan.heads),
+        "waited": plan.waited_seconds,
+        "database_user": start.user,
+        "system_user": _system_user(),
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "program": os.path.basename(sys.argv[0]) if sys.argv else None,
+        "package": __version__,
+        "code": code,
+    }
+
+
+def _system_user() -> str | None:
+    # In a container the user may have a number and no name.
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
