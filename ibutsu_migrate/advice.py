@@ -136,6 +136,20 @@ _CAUSES: Final = (
 )
 
 
+# Those of the causes that go away by themselves, in a pod that starts with its server.
+_PASSING: Final = frozenset(
+    (
+        "the server is starting or stopping",
+        "the host name is not known",
+        "nothing listens there (connection refused)",
+        "the server is silent: no answer within connect_timeout",
+        "the network does not lead there",
+        "there is no server socket in that folder",
+        "the connection failed",
+    )
+)
+
+
 def _driver_error(error: BaseException) -> BaseException:
     """The driver's own error inside SQLAlchemy's."""
     found = getattr(error, "orig", None)
@@ -194,6 +208,16 @@ def is_connection_failure(error: BaseException) -> bool:
     of_driver = any(kind.__name__ == "Error" for kind in type(driver).__mro__)
     statement = getattr(error, "statement", None)
     return of_driver and statement is None and _cause_of(driver) is not None
+
+
+def is_not_up_yet(error: BaseException) -> bool:
+    """Whether a connection that fails now may succeed when the server has started.
+
+    Args:
+        error: The driver's exception, bare or inside SQLAlchemy's.
+    """
+    cause = _cause_of(_driver_error(error))
+    return cause is not None and cause.says in _PASSING
 
 
 def explain_connection_failure(error: BaseException, url: object = None) -> str:

@@ -113,6 +113,22 @@ def revisions(names: tuple[str, ...]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseWaiting(Event):
+    """The server is not up yet."""
+
+    name: ClassVar[str] = "database_waiting"
+    reason: str
+    waited_seconds: float
+    limit_seconds: float
+
+    def _line(self) -> str:
+        return (
+            f"waiting for the database; waited {elapsed(self.waited_seconds)} of "
+            f"{elapsed(self.limit_seconds)}: {self.reason}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted(Event):
     """A run begins: it is about to ask for the lock. People hear of it later."""
 
@@ -310,13 +326,18 @@ class BlockerTerminated(Event):
 
 @dataclass(frozen=True, slots=True)
 class StatementRunning(Event):
-    """A statement takes long."""
+    """A statement takes long.
+
+    Attributes:
+        live: Only to be shown where it can be overwritten by what comes next.
+    """
 
     name: ClassVar[str] = "statement_running"
     statement: str
     seconds: float
     phase: str | None
     percent: float | None
+    live: bool
 
     def _line(self) -> str:
         done = f", {self.percent:.0f} %" if self.percent is not None else ""

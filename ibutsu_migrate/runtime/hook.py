@@ -14,14 +14,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from alembic import context as proxy
 from alembic.autogenerate.api import AutogenContext
-from alembic.config import CommandLine
+from alembic.config import CommandLine, Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import (
     HeadMaintainer,
     MigrationContext,
     _ProxyTransaction,
 )
+from alembic.script import ScriptDirectory
 
 from ..config import (
     Mode,
@@ -64,6 +66,7 @@ def install() -> None:
     _wrap(_ProxyTransaction, "rollback", _transaction_rollback)
     _wrap(EnvironmentContext, "__exit__", _environment_exit)
     _wrap(CommandLine, "run_cmd", _run_cmd)
+    _wrap(ScriptDirectory, "run_env", _run_env)
     _wrap(AutogenContext, "run_name_filters", _run_name_filters)
 
 
@@ -112,6 +115,17 @@ def _run_cmd(stock: Callable[..., Any], line: CommandLine, *arguments: Any) -> A
         signals.leave(_is_idle)
 
 
+def _run_env(stock: Callable[..., Any], script: ScriptDirectory) -> Any:
+    """Every command that goes to the database begins with this."""
+    config = proxy.config
+    settings = _settings_for(config)
+    if settings.mode is not Mode.SAFE or not settings.wait_for_database:
+        return stock(script)
+    from .waiting import run_when_up
+
+    return run_when_up(lambda: stock(script), config, settings)
+
+
 def _run_name_filters(
     stock: Callable[..., Any],
     context: AutogenContext,
@@ -132,8 +146,12 @@ def _is_idle() -> bool:
 def _settings_of(context: MigrationContext) -> Settings:
     if context.config is None:
         return settings_from_environment(os.environ)
-    given = context.config.attributes.get(SETTINGS_ATTRIBUTE)
-    settings = settings_for(context.config)
+    return _settings_for(context.config)
+
+
+def _settings_for(config: Config) -> Settings:
+    given = config.attributes.get(SETTINGS_ATTRIBUTE)
+    settings = settings_for(config)
     if given is None:
         return settings
     # Called by our own functions: that means safe, whatever else says the mode.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import sys
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO, Any, Final
 
-from .events import Event, Listener, Warned
+from .events import Event, Listener, StatementRunning, Warned
 
 LISTENER_ATTRIBUTE: Final = "ibutsu_migrate.listener"
 """Where a caller leaves a function in ``config.attributes`` that is called with each
@@ -74,39 +75,52 @@ class Reporter:
 
 def _log(event: Event) -> None:
     # Made only now: fileConfig() in an env.py disables the loggers that exist then.
-    if not event.line():
+    if _is_live(event) or not event.line():
         return
     level = logging.WARNING if isinstance(event, Warned) else logging.INFO
     logging.getLogger("ibutsu_migrate.run").log(level, "%s", event.line())
 
 
 class _Lines:
-    """Writes lines as a whole, from several threads."""
+    """Writes lines as a whole, from several threads.
+
+    On a terminal the last line may be a live one, which the next replaces.
+    """
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._mutex = threading.Lock()
+        self._terminal = stream.isatty()
+        self._live = False
 
     def text(self, event: Event) -> None:
         """Lines for people; with a time where they will be read later."""
-        line, when = event.line(), ""
-        if not line:
+        line = event.line()
+        if not line or (_is_live(event) and not self._terminal):
             return
-        if not self._stream.isatty():
-            when = (
-                f"{event.time:%Y-%m-%d %H:%M:%S.}{event.time.microsecond // 1000:03}Z "
-            )
-        self._write(f"{when}{_PROGRAM}: {event.line()}\n")
+        when = (
+            ""
+            if self._terminal
+            else f"{event.time.isoformat(' ', 'milliseconds')[:23]}Z "
+        )
+        self._write(f"{when}{_PROGRAM}: {line}", live=_is_live(event))
 
     def json(self, event: Event) -> None:
         """A line for programs."""
-        self._write(json.dumps(event.as_json(), ensure_ascii=False) + "\n")
+        if not _is_live(event):
+            self._write(json.dumps(event.as_json(), ensure_ascii=False))
 
-    def _write(self, line: str) -> None:
-        try:
-            with self._mutex:
-                self._stream.write(line)
-                self._stream.flush()
-        except (OSError, ValueError):
-            # The reader has gone: no reason to stop a migration.
-            pass
+    def _write(self, line: str, *, live: bool = False) -> None:
+        with self._mutex, suppress(OSError, ValueError):
+            # Where the reader has gone, that is no reason to stop a migration.
+            back = "\r\033[K" if self._live else ""
+            if live:
+                width = shutil.get_terminal_size().columns - 1
+                line = line[:width]
+            self._stream.write(f"{back}{line}" if live else f"{back}{line}\n")
+            self._stream.flush()
+            self._live = live
+
+
+def _is_live(event: Event) -> bool:
+    return isinstance(event, StatementRunning) and event.live

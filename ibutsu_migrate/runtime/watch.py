@@ -18,6 +18,7 @@ from .signals import Signals
 
 _LOOK_EVERY: Final = 0.2
 _TELL_EVERY: Final = 5.0
+_SHOW_RUNNING_AFTER: Final = 1.0
 _TELL_RUNNING_AFTER: Final = 10.0
 _TELL_RUNNING_EVERY: Final = 30.0
 _BEAT_EVERY: Final = 15.0
@@ -141,7 +142,7 @@ class Watcher:
             return
         if queue.blockers:
             self._waits(queue, statement, now)
-        elif running > _TELL_RUNNING_AFTER:
+        elif running > _SHOW_RUNNING_AFTER:
             self._runs(statement, running, now)
 
     def _waits(self, queue: Queue, statement: Statement, now: float) -> None:
@@ -183,17 +184,20 @@ class Watcher:
 
     def _runs(self, statement: Statement, running: float, now: float) -> None:
         told, when = self._told_running
-        if told is statement and now - when < _TELL_RUNNING_EVERY:
-            return
-        self._told_running = (statement, now)
-        pid = statement.pid
-        found = progress(self._control.look, pid) if pid is not None else None
+        first = told is not statement
+        due = running > _TELL_RUNNING_AFTER and (
+            first or now - when > _TELL_RUNNING_EVERY
+        )
+        if due:
+            self._told_running = (statement, now)
+        found = progress(self._control.look, statement.pid or 0)
         self._emit(
             StatementRunning,
             statement=_short(statement.sql),
             seconds=running,
-            phase=found.phase if found else None,
-            percent=found.percent if found else None,
+            phase=found.phase,
+            percent=found.percent,
+            live=not due,
         )
 
 
