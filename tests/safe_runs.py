@@ -50,7 +50,21 @@ def stock_env(engine: str = "", before: str = "pass", configure: str = "") -> st
     )
 
 
+HOOK_ENV = """
+from ibutsu_migrate.env import run_migrations
+from shop import create_app
+
+run_migrations(create_app)
+"""
+
 EACH_ITS_OWN = "transaction_per_migration=True"
+
+ENVS = {
+    "one": stock_env(),
+    "each": stock_env(configure=EACH_ITS_OWN),
+    "hook": HOOK_ENV,
+}
+"""On psycopg2 with one transaction for all and one for each; on the C driver."""
 
 TABLE = "op.create_table('item', sa.Column('id', sa.Integer), sa.Column('n', sa.Text))"
 OUTSIDE = """with op.get_context().autocommit_block():

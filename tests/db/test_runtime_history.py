@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 from safe_runs import (
-    EACH_ITS_OWN,
+    ENVS,
     SAFE,
     TABLE,
     query,
@@ -29,12 +29,11 @@ if TYPE_CHECKING:
     from .conftest import Shop
 
 
-@pytest.fixture(params=["one", "each"])
+@pytest.fixture(params=list(ENVS))
 def safe(request: pytest.FixtureRequest, shop: Shop) -> Shop:
     """Mode safe, with a1 and b2; nothing applied."""
     shop.environ.update(SAFE)
-    configure = EACH_ITS_OWN if request.param == "each" else ""
-    write_env(shop.folder, stock_env(configure=configure))
+    write_env(shop.folder, ENVS[request.param])
     shop.add("a1", upgrade=TABLE, downgrade="op.drop_table('item')")
     shop.add("b2", "a1")
     return shop

@@ -10,6 +10,7 @@ import pytest
 from safe_runs import (
     EACH_ITS_OWN,
     EFFECT,
+    ENVS,
     OUTSIDE,
     SAFE,
     TABLE,
@@ -47,11 +48,11 @@ def safe(shop: Shop) -> Shop:
 
 
 @pytest.mark.parametrize("block", ["inside", "outside"])
-@pytest.mark.parametrize("configure", ["", EACH_ITS_OWN])
+@pytest.mark.parametrize("env", list(ENVS))
 def test_runners_on_an_empty_database(
-    configure: str, block: str, safe: Shop, database: Database
+    env: str, block: str, safe: Shop, database: Database
 ) -> None:
-    write_env(safe.folder, stock_env(configure=configure))
+    write_env(safe.folder, ENVS[env])
     effect = OUTSIDE if block == "outside" else EFFECT
     safe.add("a1", upgrade=EFFECTS)
     safe.add("b2", "a1", effect.format(name="b2"))

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from safe_runs import (
-    EACH_ITS_OWN,
+    ENVS,
     SAFE,
     TABLE,
     query,
     runs_statement,
     session,
-    stock_env,
     until,
     waits_for_lock,
     write_env,
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from .conftest import Shop
 
 SLEEP = "op.execute('SELECT pg_sleep(60)')"
-ENVS = {"one": "", "each": EACH_ITS_OWN}
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 
 
@@ -38,7 +36,7 @@ CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 def safe(request: pytest.FixtureRequest, shop: Shop) -> Shop:
     """Mode safe, at a1."""
     shop.environ.update(SAFE)
-    write_env(shop.folder, stock_env(configure=ENVS[request.param]))
+    write_env(shop.folder, ENVS[request.param])
     shop.add("a1")
     shop.done("alembic", "upgrade", "head")
     return shop

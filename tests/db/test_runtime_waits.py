@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 import psycopg2
 import pytest
 from safe_runs import (
-    EACH_ITS_OWN,
+    ENVS,
     SAFE,
     TABLE,
     query,
     session,
-    stock_env,
     until,
     write_env,
 )
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 COLUMN = "op.add_column('item', sa.Column('m', sa.Text))"
 READ = "SELECT count(*) FROM item"
-ENVS = {"one": "", "each": EACH_ITS_OWN}
 PATIENCE = "IBUTSU_MIGRATE_LOCK_PATIENCE"
 TERMINATE = "IBUTSU_MIGRATE_TERMINATE_BLOCKERS_AFTER"
 
@@ -38,7 +36,7 @@ TERMINATE = "IBUTSU_MIGRATE_TERMINATE_BLOCKERS_AFTER"
 def safe(request: pytest.FixtureRequest, shop: Shop) -> Shop:
     """At a1, which has made a table; b2 is to change it."""
     shop.environ.update(SAFE)
-    write_env(shop.folder, stock_env(configure=ENVS[request.param]))
+    write_env(shop.folder, ENVS[request.param])
     shop.add("a1", upgrade=TABLE)
     shop.done("alembic", "upgrade", "head")
     shop.add("b2", "a1", "op.create_table('other', sa.Column('id', sa.Integer))")
