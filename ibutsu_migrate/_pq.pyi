@@ -99,6 +99,7 @@ class Connection:
     """A session on the server; PEP 249's Connection."""
 
     autocommit: bool
+    pipeline: bool
     @property
     def isolation_level(self) -> str | None: ...
     @isolation_level.setter
@@ -180,6 +181,12 @@ class Cursor:
     @property
     def lastrowid(self) -> None: ...
     def execute(self, sql: str | bytes, params: _Params = None) -> None: ...
+    def enqueue(
+        self,
+        sql: str | bytes,
+        params: _Params = None,
+        origin: tuple[str, int, str] | None = None,
+    ) -> bool: ...
     def executemany(
         self, sql: str | bytes, seq_of_params: Iterable[_Params]
     ) -> None: ...

@@ -100,6 +100,9 @@ class Error(Exception):
         line: 1-based line of the error position within ``statement``, or None.
         column: 1-based column, in characters, or None.
         cursor: The cursor that raised it, or None.
+        origin: File, line and function that queued the statement, where it failed later
+            than that; else None.
+        skipped: How many statements that were queued behind it did not run.
     """
 
     def __init__(
@@ -116,6 +119,8 @@ class Error(Exception):
         self.statement = statement
         self.line, self.column = _place(statement, self.diag.get("statement_position"))
         self.cursor: object | None = None
+        self.origin: tuple[str, int, str] | None = None
+        self.skipped = 0
 
     @property
     def pgcode(self) -> str | None:

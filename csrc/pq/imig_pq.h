@@ -97,6 +97,39 @@ IMIG_NODISCARD imig_pq_step imig_pq_pump(imig_pq_conn *c, int *want, imig_error 
  * the error.  The caller owns it; NULL when there is none or it was taken. */
 IMIG_NODISCARD PGresult *imig_pq_take_result(imig_pq_conn *c);
 
+/* ---- Pipelines (imig_pq_pipeline.c) ---- */
+
+/* Statements are queued one after the other and their results awaited together:
+ *
+ *     enter -> send, send, ... -> sync -> pump until DONE; take the outcome of each
+ *
+ * This is one segment.  If a statement fails, those behind it do not run, up to the
+ * sync.  The pump that reaches the sync leaves pipeline mode: the phase is READY. */
+
+/* Begin a segment; nothing is sent.  IMIG_E_ARGUMENT when not READY. */
+IMIG_NODISCARD imig_status imig_pq_pipeline_enter(imig_pq_conn *c, imig_error *err);
+/* Queue one command without parameters and send what the socket takes. */
+IMIG_NODISCARD imig_status imig_pq_pipeline_send(imig_pq_conn *c, const char *sql,
+                                                 size_t len, imig_error *err);
+/* Queue the segment's end.  Safe to call twice. */
+IMIG_NODISCARD imig_status imig_pq_pipeline_sync(imig_pq_conn *c, imig_error *err);
+/* Whether a segment has begun and has not ended. */
+IMIG_NODISCARD bool imig_pq_in_pipeline(const imig_pq_conn *c);
+/* The outcome of the oldest statement that has ended and was not taken: false, or
+ * *result, which the caller owns.  PGRES_PIPELINE_ABORTED or NULL: it did not run. */
+IMIG_NODISCARD bool imig_pq_pipeline_take(imig_pq_conn *c, PGresult **result);
+/* Whether so much is queued that imig_pq_pipeline_relieve() should be called. */
+IMIG_NODISCARD bool imig_pq_pipeline_is_full(const imig_pq_conn *c);
+/* DONE when the queue is half empty. */
+IMIG_NODISCARD imig_pq_step imig_pq_pipeline_relieve(imig_pq_conn *c, int *want,
+                                                     imig_error *err);
+enum {
+    IMIG_PQ_MOST_QUEUED = 1000,    /* statements */
+    IMIG_PQ_MOST_UNSENT = 1 << 20, /* bytes */
+};
+
+/* ---- COPY ---- */
+
 /* Queue a row, or part of one, of a COPY_IN.  AGAIN: libpq's buffer is full, wait and
  * call again with the same bytes. */
 IMIG_NODISCARD imig_pq_step imig_pq_copy_put(imig_pq_conn *c, const char *bytes,

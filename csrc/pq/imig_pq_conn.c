@@ -44,6 +44,8 @@ free_entries(imig_pq_conn *c)
         c->head = next;
     }
     c->tail = NULL;
+    c->queued = 0;
+    imig_pq_pipeline_clear(c);
 }
 
 void

@@ -52,8 +52,8 @@ imig_pq_take_notify(imig_pq_conn *c)
 
 /* ---- The queue ---- */
 
-static imig_pq_entry *
-push_entry(imig_pq_conn *c)
+imig_pq_entry *
+imig_pq_push(imig_pq_conn *c)
 {
     imig_pq_entry *entry = imig_alloc_zeroed(1, sizeof *entry);
     if (entry == NULL)
@@ -63,21 +63,34 @@ push_entry(imig_pq_conn *c)
     else
         c->head = entry;
     c->tail = entry;
+    c->queued++;
     return entry;
 }
 
-/* The oldest entry is complete: its result becomes the connection's. */
-static void
-pop_entry(imig_pq_conn *c)
+/* Its result becomes the connection's, or in a pipeline one of those to be taken. */
+void
+imig_pq_pop(imig_pq_conn *c)
 {
     imig_pq_entry *entry = c->head;
     c->head = entry->next;
-    if (c->head == NULL) {
+    c->queued--;
+    if (c->head == NULL)
         c->tail = NULL;
-        c->phase = IMIG_PQ_READY;
+    if (c->pipeline && !entry->is_sync) {
+        entry->next = NULL;
+        if (c->done_tail != NULL)
+            c->done_tail->next = entry;
+        else
+            c->done = entry;
+        c->done_tail = entry;
+        return;
     }
-    PQclear(c->result);
-    c->result = entry->result;
+    if (!c->pipeline) {
+        if (c->head == NULL)
+            c->phase = IMIG_PQ_READY;
+        PQclear(c->result);
+        c->result = entry->result;
+    }
     imig_free(entry);
 }
 
@@ -88,11 +101,11 @@ imig_pq_send(imig_pq_conn *c, const char *sql, imig_error *err)
         return imig_error_set(err, IMIG_E_ARGUMENT, "a statement is under way");
     PQclear(c->result);
     c->result = NULL;
-    if (push_entry(c) == NULL)
+    if (imig_pq_push(c) == NULL)
         return imig_error_set(err, IMIG_E_NOMEM, "out of memory");
     c->phase = IMIG_PQ_RUNNING;
     if (PQsendQuery(c->pg, sql) != 1) {
-        pop_entry(c);
+        imig_pq_pop(c);
         return imig_pq_lost(c, err);
     }
     return IMIG_OK;
@@ -117,7 +130,7 @@ static imig_pq_step
 take(imig_pq_conn *c, PGresult *result, imig_error *err)
 {
     if (result == NULL) {
-        pop_entry(c);
+        imig_pq_pop(c);
         return IMIG_PQ_AGAIN;
     }
     switch (PQresultStatus(result)) {
@@ -152,7 +165,7 @@ broke(imig_pq_conn *c, imig_error *err)
     }
     c->broken = true;
     while (c->head != NULL)
-        pop_entry(c);
+        imig_pq_pop(c);
     return IMIG_PQ_DONE;
 }
 
@@ -164,6 +177,8 @@ imig_pq_pump(imig_pq_conn *c, int *want, imig_error *err)
         return imig_pq_lost(c, err), IMIG_PQ_FAILED;
     while (c->head != NULL) {
         int unsent = PQflush(c->pg);
+        if (unsent == 0)
+            c->unsent = 0;
         /* Reading also when writing: a server that sends notices and is not read stops
          * reading itself.  A failed write is no reason not to read what it said. */
         int alive = PQconsumeInput(c->pg);
@@ -174,13 +189,21 @@ imig_pq_pump(imig_pq_conn *c, int *want, imig_error *err)
                 *want |= IMIG_PQ_WANT_WRITE;
             return IMIG_PQ_AGAIN;
         }
-        imig_pq_step step = take(c, PQgetResult(c->pg), err);
+        PGresult *result = PQgetResult(c->pg);
+        if (result == NULL && c->pipeline && c->head->result == NULL) {
+            /* It ends nothing: there is nothing to be had yet, or never. */
+            if (PQstatus(c->pg) == CONNECTION_BAD)
+                return imig_pq_lost(c, err), IMIG_PQ_FAILED;
+            return IMIG_PQ_AGAIN;
+        }
+        imig_pq_step step = c->pipeline ? imig_pq_pipeline_result(c, result, err)
+                                        : take(c, result, err);
         if (step != IMIG_PQ_AGAIN)
             return step;
     }
     if (PQstatus(c->pg) == CONNECTION_BAD)
         c->broken = true;
-    return IMIG_PQ_DONE;
+    return c->pipeline ? imig_pq_pipeline_end(c, err) : IMIG_PQ_DONE;
 }
 
 PGresult *

@@ -13,6 +13,7 @@
 typedef struct imig_pq_entry {
     struct imig_pq_entry *next;
     PGresult *result; /* the last so far; an error is always the last */
+    bool is_sync;     /* the end of a pipeline's segment */
 } imig_pq_entry;
 
 struct imig_pq_conn {
@@ -24,6 +25,12 @@ struct imig_pq_conn {
 
     imig_pq_entry *head, *tail;
     PGresult *result; /* of the statement that ended last, until it is taken */
+
+    bool pipeline;                   /* libpq is in pipeline mode */
+    bool synced;                     /* ... and the segment's end is queued */
+    imig_pq_entry *done, *done_tail; /* ended, until they are taken */
+    size_t queued;                   /* from head to tail */
+    size_t unsent;                   /* at most so many bytes are in libpq's buffer */
 
     char *notices[IMIG_PQ_NOTICES]; /* ring: `notice_count` from `notice_first` on */
     size_t notice_first, notice_count;
@@ -37,6 +44,19 @@ struct imig_pq_conn {
 
 /* Milliseconds of a clock that is not set. */
 int64_t imig_pq_now_ms(void);
+
+/* Append an entry to the queue; NULL when out of memory. */
+imig_pq_entry *imig_pq_push(imig_pq_conn *c);
+/* The oldest entry has ended. */
+void imig_pq_pop(imig_pq_conn *c);
+/* In pipeline mode: take one result of the oldest entry, as take() of imig_pq_exec.c.
+ */
+imig_pq_step imig_pq_pipeline_result(imig_pq_conn *c, PGresult *result,
+                                     imig_error *err);
+/* Leave pipeline mode if the segment is through. */
+imig_pq_step imig_pq_pipeline_end(imig_pq_conn *c, imig_error *err);
+/* Free what ended and was not taken. */
+void imig_pq_pipeline_clear(imig_pq_conn *c);
 
 /* Close libpq's side and forget what was under way; the message stays. */
 void imig_pq_drop(imig_pq_conn *c);

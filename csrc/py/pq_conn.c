@@ -49,6 +49,7 @@ finish(imigpy_conn *self)
     self->pq = NULL;
     self->close_wanted = false;
     self->begun = false;
+    imigpy_queue_clear(self);
     if (pq == NULL)
         return;
     Py_BEGIN_ALLOW_THREADS
@@ -188,6 +189,8 @@ send_sql(imigpy_conn *self, PyObject *cursor, const imig_buf *sql)
         PyErr_NoMemory();
         return -1;
     }
+    if (imigpy_queue_is_busy(self) && imigpy_queue_sync(self, cursor) < 0)
+        return -1;
     self->state->statements++;
     self->state->round_trips++;
     if (imig_pq_send(self->pq, sql->data, &err) == IMIG_OK)

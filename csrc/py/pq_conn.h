@@ -12,6 +12,7 @@
 #include "pq_state.h"
 
 #include "imig_pq.h"
+#include "pq_queue.h"
 
 /* Keyword names for PyArg_ParseTupleAndKeywords, whose prototype before 3.13 has no
  * const. */
@@ -61,6 +62,8 @@ typedef struct imigpy_conn {
     PyObject *dsn;       /* without password */
     PyObject *weakrefs;
     int read_only, deferrable; /* 0, 1 or IMIGPY_UNSET */
+    imigpy_queue queue;
+    bool pipeline; /* execute() may queue */
     bool autocommit;
     bool begun;        /* we sent BEGIN and not yet COMMIT or ROLLBACK */
     bool prepared;     /* tpc_prepare was called */
@@ -102,6 +105,8 @@ void imigpy_conn_after(imigpy_conn *self);
 
 /* The Python side of transactions (pq_tx.c). */
 IMIG_NODISCARD int imigpy_conn_begin(imigpy_conn *self);
+/* The same as a part of the queue. */
+IMIG_NODISCARD int imigpy_conn_begin_queued(imigpy_conn *self);
 PyObject *imigpy_conn_commit(PyObject *conn, PyObject *unused);
 PyObject *imigpy_conn_rollback(PyObject *conn, PyObject *unused);
 PyObject *imigpy_conn_tpc_begin(PyObject *conn, PyObject *xid);
@@ -161,12 +166,13 @@ IMIG_NODISCARD PyObject *imigpy_text(const imigpy_codec *codec, const char *text
 
 typedef struct imigpy_cursor {
     PyObject_HEAD imigpy_conn *conn;
-    imigpy_result *result; /* NULL: no rows to fetch */
-    PyObject *description; /* made when asked for; Py_None: there is none */
-    PyObject *status;      /* command tag, str or NULL */
-    PyObject *query;       /* what was sent, bytes or NULL */
-    PyObject *name;        /* of a server-side cursor, or NULL */
-    PyObject *quoted;      /* ... as SQL, bytes */
+    imigpy_result *result;   /* NULL: no rows to fetch */
+    imigpy_pending *pending; /* queued, and not looked at yet; or NULL */
+    PyObject *description;   /* made when asked for; Py_None: there is none */
+    PyObject *status;        /* command tag, str or NULL */
+    PyObject *query;         /* what was sent, bytes or NULL */
+    PyObject *name;          /* of a server-side cursor, or NULL */
+    PyObject *quoted;        /* ... as SQL, bytes */
     PyObject *weakrefs;
     Py_ssize_t at; /* next row of result */
     Py_ssize_t rowcount;
@@ -185,10 +191,10 @@ IMIG_NODISCARD PyObject *imigpy_cursor_new(imigpy_conn *conn, PyObject *name,
                                            int scrollable, bool withhold);
 /* 0, or -1 with InterfaceError: cursor or connection closed. */
 IMIG_NODISCARD int imigpy_cursor_check(const imigpy_cursor *self);
-/* Run `sql` and make what comes back the cursor's. */
-IMIG_NODISCARD int imigpy_cursor_run(imigpy_cursor *self, const imig_buf *sql);
 /* Make a result, which this takes, the cursor's. */
 IMIG_NODISCARD int imigpy_cursor_adopt(imigpy_cursor *self, PGresult *pg);
+/* Await a queued statement of this cursor, and take its count and tag over. */
+IMIG_NODISCARD int imigpy_cursor_await(imigpy_cursor *self);
 /* Forget the last statement. */
 void imigpy_cursor_reset(imigpy_cursor *self);
 /* Statement and parameters to `out`: literals in the place of placeholders. */
@@ -198,6 +204,7 @@ IMIG_NODISCARD int imigpy_cursor_merge(const imigpy_cursor *self, imig_buf *out,
 IMIG_NODISCARD int imigpy_cursor_pull(imigpy_cursor *self, Py_ssize_t count);
 
 PyObject *imigpy_cursor_execute(PyObject *cursor, PyObject *args, PyObject *kwargs);
+PyObject *imigpy_cursor_enqueue(PyObject *cursor, PyObject *args, PyObject *kwargs);
 PyObject *imigpy_cursor_executemany(PyObject *cursor, PyObject *args, PyObject *kwargs);
 PyObject *imigpy_cursor_mogrify(PyObject *cursor, PyObject *args, PyObject *kwargs);
 PyObject *imigpy_cursor_callproc(PyObject *cursor, PyObject *args, PyObject *kwargs);

@@ -159,6 +159,26 @@ set_autocommit(PyObject *conn, PyObject *value, void *Py_UNUSED(closure))
     return 0;
 }
 
+static PyObject *
+get_pipeline(PyObject *conn, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(((imigpy_conn *)conn)->pipeline);
+}
+
+/* What is queued already stays so. */
+static int
+set_pipeline(PyObject *conn, PyObject *value, void *Py_UNUSED(closure))
+{
+    imigpy_conn *self = (imigpy_conn *)conn;
+    int on = no_deleting(value) < 0 ? -1 : PyObject_IsTrue(value);
+    if (on < 0 || imigpy_conn_check(self) < 0)
+        return -1;
+    if (on)
+        imigpy_queue_watch(self);
+    self->pipeline = on != 0;
+    return 0;
+}
+
 static const char *const LEVELS[] = {NULL, "READ COMMITTED", "REPEATABLE READ",
                                      "SERIALIZABLE", "READ UNCOMMITTED"};
 enum { LEVEL_COUNT = 5 };
@@ -277,7 +297,16 @@ get_closed(PyObject *conn, void *Py_UNUSED(closure))
 static PyObject *
 get_list(PyObject *conn, void *closure)
 {
-    const imigpy_conn *self = (imigpy_conn *)conn;
+    imigpy_conn *self = (imigpy_conn *)conn;
+    /* Statements that are queued have not said all yet. */
+    if (self->queue.first != NULL && !self->busy) {
+        if (imigpy_conn_enter(self) < 0)
+            return NULL;
+        int outcome = imigpy_queue_sync(self, NULL);
+        imigpy_conn_leave(self);
+        if (outcome < 0)
+            return NULL;
+    }
     PyObject *list = strcmp(closure, "notices") == 0 ? self->notices : self->notifies;
     return Py_NewRef(list != NULL ? list : Py_None);
 }
@@ -336,6 +365,8 @@ get_error(PyObject *conn, void *closure)
 
 PyGetSetDef imigpy_conn_getset[] = {
     {"autocommit", get_autocommit, set_autocommit, "No BEGIN of our own.", NULL},
+    {"pipeline", get_pipeline, set_pipeline,
+     "Whether execute() may leave statements without rows in a queue.", NULL},
     {"isolation_level", get_isolation, set_isolation,
      "Of the transactions to come; None is the server's default.", NULL},
     {"read_only", get_flag, set_flag,

@@ -47,6 +47,8 @@ imigpy_cursor_reset(imigpy_cursor *self)
     self->at = self->passed = 0;
     self->rowcount = -1;
     self->exhausted = false;
+    imigpy_pending_release(self->pending);
+    self->pending = NULL;
     Py_CLEAR(self->description);
     Py_CLEAR(self->status);
     imigpy_result_release(result);
@@ -67,6 +69,8 @@ cursor_clear(imigpy_cursor *self)
     imigpy_result *result = self->result;
     self->result = NULL;
     imigpy_result_release(result);
+    imigpy_pending_release(self->pending);
+    self->pending = NULL;
     Py_CLEAR(self->description);
     Py_CLEAR(self->status);
     Py_CLEAR(self->query);
@@ -195,8 +199,20 @@ get_description(PyObject *cursor, void *Py_UNUSED(closure))
 }
 
 static PyObject *
+get_rowcount(PyObject *cursor, void *Py_UNUSED(closure))
+{
+    imigpy_cursor *self = (imigpy_cursor *)cursor;
+    if (imigpy_cursor_await(self) < 0)
+        return NULL;
+    return PyLong_FromSsize_t(self->rowcount);
+}
+
+static PyObject *
 get_object(PyObject *cursor, void *closure)
 {
+    if (strcmp(closure, "status") == 0 &&
+        imigpy_cursor_await((imigpy_cursor *)cursor) < 0)
+        return NULL;
     imigpy_cursor *self = (imigpy_cursor *)cursor;
     PyObject *object = strcmp(closure, "name") == 0     ? self->name
                        : strcmp(closure, "query") == 0  ? self->query
@@ -230,6 +246,8 @@ get_lastrowid(PyObject *Py_UNUSED(cursor), void *Py_UNUSED(closure))
 static PyGetSetDef cursor_getset[] = {
     {"description", get_description, NULL, "A Column for each column, or None.", NULL},
     {"connection", get_object, NULL, "Its connection.", (char[]){"connection"}},
+    {"rowcount", get_rowcount, NULL,
+     "Rows returned or changed, -1 where there are none to count.", NULL},
     {"name", get_object, NULL, "Of a server-side cursor, or None.", (char[]){"name"}},
     {"query", get_object, NULL, "What was sent last, bytes.", (char[]){"query"}},
     {"statusmessage", get_object, NULL, "The server's command tag.",
@@ -241,8 +259,6 @@ static PyGetSetDef cursor_getset[] = {
 };
 
 static PyMemberDef cursor_members[] = {
-    {"rowcount", T_PYSSIZET, offsetof(imigpy_cursor, rowcount), READONLY,
-     "Rows returned or changed, -1 where there are none to count."},
     {"arraysize", T_PYSSIZET, offsetof(imigpy_cursor, arraysize), 0,
      "Rows that fetchmany() fetches by default."},
     {"itersize", T_PYSSIZET, offsetof(imigpy_cursor, itersize), 0,
@@ -256,6 +272,10 @@ static PyMemberDef cursor_members[] = {
 
 PyDoc_STRVAR(execute_doc, "execute($self, sql, params=None)\n--\n\n"
                           "Run a statement, with %s or %(name)s as placeholders.");
+PyDoc_STRVAR(enqueue_doc,
+             "enqueue($self, sql, params=None, origin=None)\n--\n\n"
+             "execute() in one round trip with what is queued.  With an origin (file, "
+             "line,\nfunction) it may stay in the queue: True if it does.");
 PyDoc_STRVAR(executemany_doc, "executemany($self, sql, seq_of_params)\n--\n\n"
                               "Run a statement for each of several parameters.");
 PyDoc_STRVAR(mogrify_doc, "mogrify($self, sql, params=None)\n--\n\n"
@@ -279,6 +299,7 @@ PyDoc_STRVAR(nextset_doc, "nextset($self)\n--\n\nNot supported.");
 
 static PyMethodDef cursor_methods[] = {
     {"execute", METHOD(imigpy_cursor_execute), BOTH, execute_doc},
+    {"enqueue", METHOD(imigpy_cursor_enqueue), BOTH, enqueue_doc},
     {"executemany", METHOD(imigpy_cursor_executemany), BOTH, executemany_doc},
     {"mogrify", METHOD(imigpy_cursor_mogrify), BOTH, mogrify_doc},
     {"callproc", METHOD(imigpy_cursor_callproc), BOTH, callproc_doc},

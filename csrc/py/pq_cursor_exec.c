@@ -73,8 +73,83 @@ imigpy_cursor_adopt(imigpy_cursor *self, PGresult *pg)
     return self->result != NULL ? 0 : -1;
 }
 
-int
-imigpy_cursor_run(imigpy_cursor *self, const imig_buf *sql)
+/* How a statement is executed. */
+typedef struct run_how {
+    bool join;        /* in one round trip with what is queued */
+    bool defer;       /* or left in the queue */
+    PyObject *origin; /* (file, line, function), or NULL for the present frame */
+} run_how;
+
+/* (file, line, function) of the Python code that is running; NULL without exception
+ * where there is none. */
+static PyObject *
+present_origin(void)
+{
+    PyFrameObject *frame = PyEval_GetFrame();
+    if (frame == NULL)
+        return NULL;
+    PyObject *code = (PyObject *)PyFrame_GetCode(frame);
+    PyObject *file = PyObject_GetAttrString(code, "co_filename");
+    PyObject *name = PyObject_GetAttrString(code, "co_name");
+    PyObject *origin = NULL;
+    if (file != NULL && name != NULL)
+        origin = Py_BuildValue("(OiO)", file, PyFrame_GetLineNumber(frame), name);
+    PyErr_Clear();
+    Py_XDECREF(file);
+    Py_XDECREF(name);
+    Py_DECREF(code);
+    return origin;
+}
+
+/* Leave the statement in the queue. */
+static int
+defer(imigpy_cursor *self, PyObject *origin)
+{
+    PyObject *own = origin != NULL ? Py_NewRef(origin) : present_origin();
+    self->pending = imigpy_queue_add(self->conn, self->query, own, false);
+    Py_XDECREF(own);
+    return self->pending != NULL ? 0 : -1;
+}
+
+/* The last of a segment. */
+static PGresult *
+join(imigpy_cursor *self)
+{
+    imigpy_conn *conn = self->conn;
+    imigpy_pending *p = imigpy_queue_add(conn, self->query, NULL, true);
+    imigpy_pending_release(p);
+    if (p == NULL || imigpy_queue_sync(conn, (PyObject *)self) < 0)
+        return NULL;
+    return imigpy_queue_answer(conn);
+}
+
+/* Between enter and leave: 1 when it stays in the queue, 0 with *pg, or -1. */
+static int
+run_somehow(imigpy_cursor *self, const imig_buf *sql, const run_how *how, PGresult **pg)
+{
+    imigpy_conn *conn = self->conn;
+    imig_sql_facts facts;
+    if (!how->join && !how->defer && !conn->queue.watching) {
+        *pg = imigpy_conn_execute(conn, (PyObject *)self, sql);
+        return *pg != NULL ? 0 : -1;
+    }
+    imigpy_queue_watch(conn);
+    imig_sql_look(&facts, sql->data, sql->len, conn->codec.standard_conforming_strings);
+    if (how->defer && imigpy_queue_may_defer(conn, &facts))
+        return defer(self, how->origin) == 0 ? 1 : -1;
+    if (imigpy_queue_may_join(conn, &facts))
+        *pg = join(self);
+    else
+        *pg = imigpy_conn_execute(conn, (PyObject *)self, sql);
+    if (*pg == NULL)
+        return -1;
+    imigpy_queue_note(conn, &facts);
+    return 0;
+}
+
+/* Run `sql` and make what comes back the cursor's: 0, 1 when it stays in the queue. */
+static int
+run(imigpy_cursor *self, const imig_buf *sql, const run_how *how)
 {
     imigpy_conn *conn = self->conn;
     if (imigpy_conn_enter(conn) < 0)
@@ -82,12 +157,37 @@ imigpy_cursor_run(imigpy_cursor *self, const imig_buf *sql)
     imigpy_cursor_reset(self);
     PyObject *query = PyBytes_FromStringAndSize(sql->data, (Py_ssize_t)sql->len);
     PGresult *pg = NULL;
+    int outcome = -1;
     if (query != NULL) {
         Py_XSETREF(self->query, query);
-        pg = imigpy_conn_execute(conn, (PyObject *)self, sql);
+        outcome = run_somehow(self, sql, how, &pg);
     }
     imigpy_conn_leave(conn);
-    return pg != NULL ? imigpy_cursor_adopt(self, pg) : -1;
+    return pg != NULL ? imigpy_cursor_adopt(self, pg) : outcome;
+}
+
+int
+imigpy_cursor_await(imigpy_cursor *self)
+{
+    imigpy_pending *p = self->pending;
+    int outcome = 0;
+    if (p == NULL)
+        return 0;
+    if (p->fate == IMIGPY_QUEUED) {
+        if (imigpy_conn_enter(self->conn) < 0)
+            return -1;
+        outcome = imigpy_queue_sync(self->conn, (PyObject *)self);
+        imigpy_conn_leave(self->conn);
+    }
+    if (p->fate == IMIGPY_DONE) {
+        self->rowcount = p->rowcount;
+        Py_XSETREF(self->status, PyUnicode_FromString(p->tag));
+    }
+    if (p->fate != IMIGPY_QUEUED) {
+        self->pending = NULL;
+        imigpy_pending_release(p);
+    }
+    return outcome < 0 || PyErr_Occurred() ? -1 : 0;
 }
 
 /* DECLARE name ... CURSOR ... FOR */
@@ -123,7 +223,7 @@ check_named(const imigpy_cursor *self, const char *what)
 }
 
 static int
-execute_sql(imigpy_cursor *self, PyObject *sql, PyObject *params)
+execute_sql(imigpy_cursor *self, PyObject *sql, PyObject *params, const run_how *how)
 {
     imig_buf text = IMIG_BUF_INIT;
     int outcome = -1;
@@ -136,7 +236,7 @@ execute_sql(imigpy_cursor *self, PyObject *sql, PyObject *params)
     }
     if ((self->name == NULL || declare(self, &text) == 0) &&
         imigpy_cursor_merge(self, &text, sql, params) == 0)
-        outcome = imigpy_cursor_run(self, &text);
+        outcome = run(self, &text, how);
     imig_buf_clear(&text);
     if (outcome == 0 && self->name != NULL)
         self->declared = true;
@@ -151,9 +251,43 @@ imigpy_cursor_execute(PyObject *cursor, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:execute", IMIGPY_NAMES(names),
                                      &sql, &params))
         return NULL;
-    if (execute_sql((imigpy_cursor *)cursor, sql, params) < 0)
+    const bool queue = ((imigpy_cursor *)cursor)->conn->pipeline;
+    const run_how how = {queue, queue, NULL};
+    if (execute_sql((imigpy_cursor *)cursor, sql, params, &how) < 0)
         return NULL;
     Py_RETURN_NONE;
+}
+
+/* A copy of an origin that holds nothing but two strings and a number. */
+static PyObject *
+plain_origin(PyObject *origin)
+{
+    PyObject *file, *line, *function;
+    if (!PyTuple_Check(origin)) {
+        PyErr_SetString(PyExc_TypeError, "origin is (file, line, function)");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(origin, "UO!U;origin is (file, line, function)", &file,
+                          &PyLong_Type, &line, &function))
+        return NULL;
+    return PyTuple_Pack(3, file, line, function);
+}
+
+PyObject *
+imigpy_cursor_enqueue(PyObject *cursor, PyObject *args, PyObject *kwargs)
+{
+    static const char *const names[] = {"sql", "params", "origin", NULL};
+    PyObject *sql, *params = Py_None, *given = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO:enqueue", IMIGPY_NAMES(names),
+                                     &sql, &params, &given))
+        return NULL;
+    PyObject *origin = given != Py_None ? plain_origin(given) : NULL;
+    if (given != Py_None && origin == NULL)
+        return NULL;
+    const run_how how = {true, origin != NULL, origin};
+    int outcome = execute_sql((imigpy_cursor *)cursor, sql, params, &how);
+    Py_XDECREF(origin);
+    return outcome < 0 ? NULL : PyBool_FromLong(outcome == 1);
 }
 
 PyObject *
@@ -161,6 +295,7 @@ imigpy_cursor_executemany(PyObject *cursor, PyObject *args, PyObject *kwargs)
 {
     static const char *const names[] = {"sql", "seq_of_params", NULL};
     imigpy_cursor *self = (imigpy_cursor *)cursor;
+    const run_how at_once = {false, false, NULL};
     PyObject *sql, *all, *params;
     Py_ssize_t total = -1;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:executemany",
@@ -173,7 +308,7 @@ imigpy_cursor_executemany(PyObject *cursor, PyObject *args, PyObject *kwargs)
     if (each == NULL)
         return NULL;
     while ((params = PyIter_Next(each)) != NULL) {
-        int outcome = execute_sql(self, sql, params);
+        int outcome = execute_sql(self, sql, params, &at_once);
         Py_DECREF(params);
         if (outcome < 0)
             break;
@@ -236,7 +371,8 @@ imigpy_cursor_callproc(PyObject *cursor, PyObject *args, PyObject *kwargs)
         return NULL;
     PyObject *values = params != NULL ? PySequence_Tuple(params) : PyTuple_New(0);
     PyObject *sql = values != NULL ? call_text(name, PyTuple_GET_SIZE(values)) : NULL;
-    int outcome = sql != NULL ? execute_sql(self, sql, values) : -1;
+    const run_how at_once = {false, false, NULL};
+    int outcome = sql != NULL ? execute_sql(self, sql, values, &at_once) : -1;
     Py_XDECREF(sql);
     Py_XDECREF(values);
     if (outcome < 0)

@@ -29,28 +29,108 @@ run_text(imigpy_conn *self, const char *text)
     return run(self, &sql);
 }
 
+/* Whether a BEGIN goes before the next statement. */
+static bool
+is_begin_due(const imigpy_conn *self)
+{
+    return !self->autocommit && !self->begun && self->queue.first == NULL &&
+           is_idle(self);
+}
+
+/* BEGIN with what has been set for the transactions to come. */
+static int
+begin_text(const imigpy_conn *self, imig_buf *sql)
+{
+    imig_buf_str(sql, "BEGIN");
+    if (self->isolation != NULL) {
+        const char *level = PyUnicode_AsUTF8(self->isolation);
+        if (level == NULL) {
+            imig_buf_clear(sql);
+            return -1;
+        }
+        imig_buf_str(sql, " ISOLATION LEVEL ");
+        imig_buf_str(sql, level);
+    }
+    if (self->read_only != IMIGPY_UNSET)
+        imig_buf_str(sql, self->read_only ? " READ ONLY" : " READ WRITE");
+    if (self->deferrable != IMIGPY_UNSET)
+        imig_buf_str(sql, self->deferrable ? " DEFERRABLE" : " NOT DEFERRABLE");
+    return 0;
+}
+
 int
 imigpy_conn_begin(imigpy_conn *self)
 {
     imig_buf sql = IMIG_BUF_INIT;
-    if (self->autocommit || self->begun || !is_idle(self))
+    if (!is_begin_due(self))
         return 0;
-    imig_buf_str(&sql, "BEGIN");
-    if (self->isolation != NULL) {
-        const char *level = PyUnicode_AsUTF8(self->isolation);
-        if (level == NULL)
-            return -1;
-        imig_buf_str(&sql, " ISOLATION LEVEL ");
-        imig_buf_str(&sql, level);
-    }
-    if (self->read_only != IMIGPY_UNSET)
-        imig_buf_str(&sql, self->read_only ? " READ ONLY" : " READ WRITE");
-    if (self->deferrable != IMIGPY_UNSET)
-        imig_buf_str(&sql, self->deferrable ? " DEFERRABLE" : " NOT DEFERRABLE");
-    if (run(self, &sql) < 0)
+    if (begin_text(self, &sql) < 0 || run(self, &sql) < 0)
         return -1;
     self->begun = true;
     return 0;
+}
+
+int
+imigpy_conn_begin_queued(imigpy_conn *self)
+{
+    imig_buf sql = IMIG_BUF_INIT;
+    if (!is_begin_due(self))
+        return 0;
+    if (begin_text(self, &sql) < 0)
+        return -1;
+    int outcome = sql.data != NULL ? imigpy_queue_add_text(self, sql.data) : -1;
+    if (sql.data == NULL)
+        PyErr_NoMemory();
+    imig_buf_clear(&sql);
+    self->begun = outcome == 0;
+    return outcome;
+}
+
+/* ROLLBACK where it is needed and possible; keeps the exception. */
+static void
+take_back(imigpy_conn *self)
+{
+    PyObject *type, *value, *traceback;
+    if (self->pq == NULL || imig_pq_is_broken(self->pq) || self->close_wanted ||
+        is_idle(self))
+        return;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (run_text(self, "ROLLBACK") < 0 && type != NULL)
+        PyErr_Clear();
+    if (type != NULL)
+        PyErr_Restore(type, value, traceback);
+}
+
+/* COMMIT travels with what is queued. */
+static int
+commit_queued(imigpy_conn *self)
+{
+    int outcome = 0;
+    if (self->queue.failed == NULL)
+        outcome = imigpy_queue_add_text(self, "COMMIT");
+    if (outcome == 0)
+        outcome = imigpy_queue_sync(self, NULL);
+    imigpy_queue_forget(self);
+    if (outcome < 0)
+        take_back(self);
+    return outcome;
+}
+
+/* What is queued was sent already and is awaited.  Its failure is raised, because
+ * nobody has heard of it, except where it was raised before or another exception is why
+ * all this is rolled back. */
+static int
+rollback_queued(imigpy_conn *self)
+{
+    PyObject *handled = PyErr_GetHandledException();
+    bool told = self->queue.raised || (handled != NULL && handled != Py_None);
+    Py_XDECREF(handled);
+    if (imigpy_queue_sync(self, NULL) < 0 && told &&
+        PyErr_ExceptionMatches(PyExc_Exception))
+        PyErr_Clear();
+    imigpy_queue_forget(self);
+    take_back(self);
+    return PyErr_Occurred() ? -1 : 0;
 }
 
 /* COMMIT.  Of a transaction in which a statement failed it is a ROLLBACK, and no error;
@@ -78,17 +158,14 @@ static int
 end(imigpy_conn *self, bool commit)
 {
     self->begun = false;
+    if (imigpy_queue_is_busy(self))
+        return commit ? commit_queued(self) : rollback_queued(self);
+    imigpy_queue_forget(self);
     if (is_idle(self))
         return 0;
     int outcome = commit ? run_commit(self) : run_text(self, "ROLLBACK");
-    if (outcome < 0 && self->pq != NULL && !imig_pq_is_broken(self->pq) &&
-        !self->close_wanted && !is_idle(self)) {
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
-        if (run_text(self, "ROLLBACK") < 0)
-            PyErr_Clear();
-        PyErr_Restore(type, value, traceback);
-    }
+    if (outcome < 0)
+        take_back(self);
     return outcome;
 }
 

@@ -88,6 +88,8 @@ drain(void *arg, int *want, imig_error *err)
             return outcome;
         if (phase == IMIG_PQ_COPY_IN || phase == IMIG_PQ_COPY_OUT)
             outcome = leave_copy(pq, want, err);
+        else if (imig_pq_in_pipeline(pq) && imig_pq_pipeline_sync(pq, err) != IMIG_OK)
+            outcome = IMIG_PQ_FAILED;
         else
             outcome = imig_pq_pump(pq, want, err);
         if (outcome != IMIG_PQ_DONE)

@@ -221,6 +221,48 @@ PQsendQuery(PGconn *conn, const char *sql)
 }
 
 int
+PQsendQueryParams(PGconn *conn, const char *sql, int count, const Oid *types,
+                  const char *const *values, const int *lengths, const int *formats,
+                  int format)
+{
+    (void)types;
+    (void)values;
+    (void)lengths;
+    (void)formats;
+    if (!fake.pipelined || count != 0 || format != 0)
+        abort();
+    fake.sent++;
+    return PQsendQuery(conn, sql);
+}
+
+int
+PQenterPipelineMode(PGconn *conn)
+{
+    (void)conn;
+    if (!fake.enter_fails)
+        fake.pipelined = true;
+    return !fake.enter_fails;
+}
+
+int
+PQexitPipelineMode(PGconn *conn)
+{
+    (void)conn;
+    if (!fake.exit_fails)
+        fake.pipelined = false;
+    return !fake.exit_fails;
+}
+
+int
+PQpipelineSync(PGconn *conn)
+{
+    (void)conn;
+    if (!fake.pipelined)
+        abort();
+    return !fake.sync_fails;
+}
+
+int
 PQflush(PGconn *conn)
 {
     (void)conn;

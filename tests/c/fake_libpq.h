@@ -41,6 +41,11 @@ typedef struct fake_libpq {
     bool nonblocking_fails;
     bool bad; /* PQstatus says so */
 
+    /* Pipelines */
+    bool enter_fails, exit_fails, sync_fails;
+    bool pipelined; /* in pipeline mode now */
+    int sent;       /* PQsendQueryParams was called so often */
+
     /* Cancelling */
     bool no_cancel;
     const char *cancels; /* one character per request: 1 sent, x failed, s slow */
