@@ -63,20 +63,12 @@ cursor_traverse(imigpy_cursor *self, visitproc visit, void *arg)
     return 0;
 }
 
+/* The connection stays: methods rely on it, and a cycle through it is broken by what it
+ * holds itself. */
 static int
 cursor_clear(imigpy_cursor *self)
 {
-    imigpy_result *result = self->result;
-    self->result = NULL;
-    imigpy_result_release(result);
-    imigpy_pending_release(self->pending);
-    self->pending = NULL;
     Py_CLEAR(self->description);
-    Py_CLEAR(self->status);
-    Py_CLEAR(self->query);
-    Py_CLEAR(self->name);
-    Py_CLEAR(self->quoted);
-    Py_CLEAR(self->conn);
     return 0;
 }
 
@@ -87,7 +79,11 @@ cursor_dealloc(imigpy_cursor *self)
     PyObject_GC_UnTrack(self);
     if (self->weakrefs != NULL)
         PyObject_ClearWeakRefs((PyObject *)self);
-    (void)cursor_clear(self);
+    imigpy_cursor_reset(self);
+    Py_CLEAR(self->query);
+    Py_CLEAR(self->name);
+    Py_CLEAR(self->quoted);
+    Py_CLEAR(self->conn);
     type->tp_free(self);
     Py_DECREF(type);
 }

@@ -15,6 +15,7 @@ imigpy_info_new(imigpy_conn *conn)
     return (PyObject *)self;
 }
 
+/* No tp_clear: a cycle through the connection is broken by what that holds itself. */
 static int
 info_traverse(info_object *self, visitproc visit, void *arg)
 {
@@ -23,19 +24,12 @@ info_traverse(info_object *self, visitproc visit, void *arg)
     return 0;
 }
 
-static int
-info_clear(info_object *self)
-{
-    Py_CLEAR(self->conn);
-    return 0;
-}
-
 static void
 info_dealloc(info_object *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    (void)info_clear(self);
+    Py_CLEAR(self->conn);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -161,7 +155,6 @@ static PyType_Slot info_slots[] = {
     {Py_tp_doc, (void *)(uintptr_t)"What is known of session and server."},
     {Py_tp_dealloc, (void *)info_dealloc},
     {Py_tp_traverse, (void *)info_traverse},
-    {Py_tp_clear, (void *)info_clear},
     {Py_tp_methods, info_methods},
     {Py_tp_getset, info_getset},
     {0, NULL},
