@@ -95,8 +95,8 @@ total_names(const imig_graph *g, bool depend)
     return total;
 }
 
-/* down_revision names ids only.  (Alembic lets a label through and then stops with
- * "broken map"; here the name is missing.) */
+/* down_revision names ids only.  (Alembic lets a label through here and misses it a
+ * little later, in _detect_cycles.) */
 static imig_status
 make_versioned(imig_flaw *flaw, imig_graph *g, imig_error *err)
 {

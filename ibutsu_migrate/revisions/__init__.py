@@ -9,3 +9,6 @@
 
 ``docs/design/graph.md`` says how they work together.
 """
+
+# Alembic goes first: its plugin imports the modules beside this one.
+import alembic.script  # noqa: F401

@@ -114,7 +114,7 @@ class History:
                 path = getattr(self._objects[node], "path", None)
                 if node < len(self._paths):
                     path = self._paths[node]
-                self.advice = f"{sentence} (in {path or 'no file'})"
+                self.advice = f"{sentence} (in {path})" if path else sentence
             return
         for node, revision in enumerate(self._objects):
             if revision is not None:

@@ -85,7 +85,7 @@ test_flaws(imig_test *t)
                "revision gone referenced from b is not present");
     check_flaw(t, "a b:a+gone", IMIG_E_MISSING,
                "revision gone referenced from b is not present");
-    /* Alembic lets a label be a down_revision and stops later: "broken map". */
+    /* Alembic lets a label be a down_revision and stops a little later. */
     check_flaw(t, "a!one b:one", IMIG_E_MISSING,
                "revision one referenced from b is not present");
     check_flaw(t, "z a:b b:c c:a", IMIG_E_CYCLE, "revision a is in or above a cycle");
