@@ -8,7 +8,7 @@
     install.py   puts them into Alembic         ScriptDirectory
 
 ``docs/design/graph.md`` says how they work together.
-"""
 
-# Alembic goes first: its plugin imports the modules beside this one.
-import alembic.script  # noqa: F401
+``map``, ``history``, ``script`` and ``files`` are imported by the plugin when Alembic
+is: import ``alembic.script`` before them.
+"""

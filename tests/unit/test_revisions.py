@@ -401,10 +401,3 @@ def test_ten_thousand_revisions_take_no_second() -> None:
     assert sum(1 for _ in map_.iterate_revisions("heads", None)) == count
     assert len(map_._get_all_current(("r9998", "r9999"))) == 2
     assert time.process_time() - start < 1
-
-
-@pytest.mark.parametrize("name", ["map", "history", "script", "files", "install"])
-def test_any_module_may_be_imported_first(name: str) -> None:
-    code = f"import ibutsu_migrate.revisions.{name}, alembic.script.revision as r; "
-    code += "assert r.RevisionMap.__module__ == 'ibutsu_migrate.revisions.map'"
-    subprocess.run([sys.executable, "-c", code], check=True)
