@@ -8,7 +8,7 @@ BOTH := $(MAKE) --no-print-directory -j2 --output-sync=target
 # A worker for each core, each with a server of its own; groups share what is dear.
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
-.PHONY: help demo test check setup ready lint fix types layers c-test fuzz stubs \
+.PHONY: help demo test check stress setup ready lint fix types layers c-test fuzz stubs \
 	static bench conformance alembic-suite alembic matrix clean
 
 help: ## This list
@@ -25,6 +25,9 @@ test: ready ## Everything that must hold; what CI runs
 check: ready ## What needs no server, in less than a minute
 	@$(BOTH) static
 	@$(PYTEST) $(wildcard tests/unit tests/differential tests/native)
+
+stress: ready ## Safe runs for long: herds of runners, killed leaders, PgBouncer: make stress [ROUNDS=100]
+	@ROUNDS=$(or $(ROUNDS),100) $(PY) -m pytest -s -o faulthandler_timeout=0 tests/db/stress/stress_*.py
 
 setup: ready ## Build everything into .venv
 	@echo "Ready: .venv"

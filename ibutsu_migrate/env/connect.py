@@ -39,19 +39,20 @@ class DatabaseConnectionError(IbutsuMigrateError):
     """The database cannot be connected to. The driver's error is the cause."""
 
 
-def make_engine(url: URL, options: Mapping[str, Any]) -> Engine:
+def make_engine(url: URL, options: Mapping[str, Any], mode: Mode = Mode.FAST) -> Engine:
     """Make the engine that migrates: the application's options, but no pool.
 
     Args:
         url: With the driver to use.
         options: ``SQLALCHEMY_ENGINE_OPTIONS``.
+        mode: In mode ``safe`` the run sets its limits itself.
 
     Raises:
         ConfigurationError: The driver is not installed or an option is wrong.
     """
     kept = {name: options[name] for name in options if name not in _POOL_OPTIONS}
     given = kept.pop("connect_args", None) or {}
-    arguments = connect_arguments(url, given, os.environ)
+    arguments = connect_arguments(url, given, os.environ, safe=mode is Mode.SAFE)
     try:
         return create_engine(url, poolclass=NullPool, connect_args=arguments, **kept)
     except (NoSuchModuleError, ModuleNotFoundError) as error:

@@ -132,7 +132,7 @@ def _connection(
         with connected(engine, mode) as connection:
             yield connection
         return
-    engine = make_engine(database.url, database.options)
+    engine = make_engine(database.url, database.options, mode)
     try:
         with connected(engine, mode) as connection:
             yield connection

@@ -173,8 +173,15 @@ def _stock(url: URL) -> URL:
     return plain
 
 
+_NO_LIMIT: Final = "-c statement_timeout=0"
+
+
 def connect_arguments(
-    url: URL, application: Mapping[str, Any], environ: Mapping[str, str]
+    url: URL,
+    application: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    safe: bool = False,
 ) -> dict[str, Any]:
     """Arguments of connecting for migrations, from those of the application.
 
@@ -186,6 +193,8 @@ def connect_arguments(
         url: As it will be used.
         application: ``connect_args`` of the application.
         environ: Usually ``os.environ``.
+        safe: Whether a safe run sets its limits itself. Then ``options`` are not sent
+            for that alone: a pooler may refuse them.
     """
     arguments = dict(application)
     if url.get_backend_name() != "postgresql":
@@ -198,7 +207,12 @@ def connect_arguments(
             arguments.pop(name, None)
     query = url.query.get("options")
     options = arguments.get("options") or query or environ.get("PGOPTIONS", "")
-    arguments["options"] = without_statement_timeout(str(options))
+    kept = without_statement_timeout(str(options))
+    if safe:
+        kept = kept.removesuffix(_NO_LIMIT).rstrip()
+    arguments["options"] = kept
+    if not kept and not options:
+        del arguments["options"]
     arguments["application_name"] = APPLICATION_NAME
     known = {*arguments, *url.query, *_named(environ)}
     if "connect_timeout" not in known:
@@ -228,7 +242,7 @@ def without_statement_timeout(options: str) -> str:
         if name.replace("-", "_").lower() == "statement_timeout":
             continue
         kept.extend((word, setting) if setting is not word else (word,))
-    return " ".join([*kept, "-c", "statement_timeout=0"])
+    return " ".join([*kept, _NO_LIMIT])
 
 
 def alembic_url(text: str | None) -> URL | None:
