@@ -81,10 +81,10 @@ class _Listing:
                     "Correct script_location or version_locations, or make it.",
                 )
                 continue
-            root = os.path.realpath(folder)
-            self._add(_files(root, layout))
-            if not layout.recursive:
-                self._below(root)
+            self._add(_files(os.path.realpath(folder), layout))
+        known = set(self.paths)
+        for folder in layout.folders:
+            self._below(os.path.realpath(folder), known)
 
     def _add(self, paths: Iterable[str]) -> None:
         known = set(self.paths)
@@ -100,11 +100,10 @@ class _Listing:
                 "Take one of them out of version_locations.",
             )
 
-    def _below(self, root: str) -> None:
+    def _below(self, root: str, known: set[str]) -> None:
         """Revisions in folders that nobody looks into."""
         for path in walked(root, True):
-            inside = os.path.dirname(path) == root
-            if inside or not is_revision_file(os.path.basename(path)):
+            if path in known or not is_revision_file(os.path.basename(path)):
                 continue
             revision = _static_id(path)
             if revision is not None:

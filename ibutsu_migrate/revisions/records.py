@@ -15,7 +15,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from .._native import require
@@ -136,9 +136,18 @@ def read_record(path: str) -> Record:
     Source: ``alembic.script.base.Script._from_path`` and ``Revision.__init__``.
     """
     record = Record(path)
+    _read(record)
+    # What was found before the id was known is told with it.
+    named = (replace(each, revision=record.revision) for each in record.findings)
+    record.findings = list(named)
+    return record
+
+
+def _read(record: Record) -> None:
+    path = record.file
     if not path.endswith(".py"):
         _declare(record, _imported(record))
-        return record
+        return
     try:
         header = require("_core").scan_file(path)
     except OSError as error:
@@ -147,7 +156,7 @@ def read_record(path: str) -> Record:
             f"The file cannot be read: {error.strerror or error}.",
             "Alembic stops at it. Make it readable, or take it away.",
         )
-        return record
+        return
     if _compiles(record) and not isinstance(header, dict):
         record.find(
             "not-static",
@@ -158,7 +167,6 @@ def read_record(path: str) -> Record:
         )
         header = _imported(record)
     _declare(record, header if isinstance(header, dict) else None)
-    return record
 
 
 def _compiles(record: Record) -> bool:
