@@ -19,6 +19,7 @@ from sqlalchemy import util
 from sqlalchemy.dialects.postgresql.base import PGDialect, PGExecutionContext
 from sqlalchemy.engine import URL, Connection
 
+from .reflection import IbutsuInspector
 from .types import COLSPECS
 
 _IDLE: Final = 0  # PQTRANS_IDLE
@@ -101,6 +102,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
     supports_native_json_deserialization = True
     dialect_injects_custom_json_deserializer = True
     execution_ctx_cls = PGExecutionContext_ibutsu
+    inspector = IbutsuInspector
     colspecs = util.update_copy(PGDialect.colspecs, COLSPECS)
 
     def __init__(
