@@ -9,6 +9,8 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.engine import Connection, Engine
 
+from .driver import notice_death
+
 _ANSWERS_WITHIN: Final = "10s"
 
 
@@ -98,6 +100,7 @@ class Control:
             self._connection = self._engine.connect().execution_options(
                 isolation_level="READ COMMITTED"
             )
+            notice_death(self._connection.connection.dbapi_connection)
         return self._connection
 
 

@@ -8,7 +8,10 @@ and are not watched where they cannot be.
 from __future__ import annotations
 
 import enum
-from typing import Any
+import os
+import socket
+from contextlib import suppress
+from typing import Any, Final
 
 from ..errors import Error
 
@@ -46,6 +49,31 @@ def client_pid(dbapi: Any) -> int | None:
     """The backend's process as the connection was told it; a pooler tells another."""
     found = getattr(getattr(dbapi, "info", None), "backend_pid", None)
     return int(found) if found is not None else None
+
+
+def notice_death(dbapi: Any) -> None:
+    """Have the kernel find out within a minute that the other side is gone.
+
+    A run is silent for hours while an index is built, and an answer that never comes
+    would be waited for without end. Sockets of other kinds are left as they are.
+    """
+    with suppress(AttributeError, OSError, ValueError):
+        with socket.socket(fileno=os.dup(dbapi.fileno())) as opened:
+            if opened.family not in (socket.AF_INET, socket.AF_INET6):
+                return
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in _KEEPALIVE:
+                opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+# Seconds before the first probe and between them, how many; milliseconds for an
+# answer to what was sent.
+_KEEPALIVE: Final = (
+    ("TCP_KEEPIDLE", 15),
+    ("TCP_KEEPINTVL", 10),
+    ("TCP_KEEPCNT", 3),
+    ("TCP_USER_TIMEOUT", 45_000),
+)
 
 
 def sqlstate(error: BaseException | None) -> str | None:

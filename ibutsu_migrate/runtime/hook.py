@@ -11,6 +11,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -258,6 +259,6 @@ def _environment_exit(
     try:
         return stock(environment, kind, error, trace)
     finally:
-        runs: list[Run] = getattr(environment, _RUNS, [])
-        while runs:
-            runs.pop().transaction_ended(error)
+        with ExitStack() as stack:
+            for run in getattr(environment, _RUNS, []):
+                stack.callback(run.transaction_ended, error)

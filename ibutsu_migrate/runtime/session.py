@@ -12,7 +12,14 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
 from ..config import Settings
-from .driver import Transaction, client_pid, is_autocommit, sqlstate, transaction
+from .driver import (
+    Transaction,
+    client_pid,
+    is_autocommit,
+    notice_death,
+    sqlstate,
+    transaction,
+)
 
 LOCK_NOT_AVAILABLE: Final = "55P03"
 
@@ -114,6 +121,7 @@ class Session:
         connection = self.connection
         version = connection.dialect.server_version_info or (0,)
         self._limits = [name for name in _NAMES if name[0] != "c" or version >= (14,)]
+        notice_death(self._dbapi())
         self._prepare()
         engine = connection.engine
         for name, listener in (
