@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,6 +75,10 @@ OUTSIDE = """with op.get_context().autocommit_block():
 EFFECT = "op.execute(\"INSERT INTO effect VALUES ('{name}')\")"
 
 
+UNTIL_GO = """while not __import__('os').path.exists('go'):
+        op.execute('SELECT pg_sleep(0.1)')"""
+
+
 def write_env(folder: Path, text: str) -> None:
     """Replace a shop's env.py."""
     (folder / "alembic" / "env.py").write_text(text)
@@ -100,17 +107,17 @@ def runs_statement(database: Database, part: str) -> Callable[[], bool]:
     return condition
 
 
-def waits_for_lock(database: Database) -> Callable[[], bool]:
-    """Whether a runner waits: its connections are both there, and both are idle."""
-
-    def condition() -> bool:
-        sql = (
-            "SELECT count(*) >= 2 FROM pg_stat_activity WHERE state = 'idle' AND "
-            "query = 'ROLLBACK' AND datname = current_database()"
-        )
-        return query(database, sql) == ["t"]
-
-    return condition
+def until_says(process: subprocess.Popen[str], text: str, seconds: float = 30) -> str:
+    """Wait until a program has said something on stderr; what it said so far."""
+    assert process.stderr is not None
+    said, end = b"", time.monotonic() + seconds
+    while text.encode() not in said:
+        left = end - time.monotonic()
+        ready = select.select([process.stderr], [], [], max(left, 0))[0]
+        part = os.read(process.stderr.fileno(), 65536) if ready else b""
+        assert part, said.decode()
+        said += part
+    return said.decode()
 
 
 _RUNNING = """

@@ -57,13 +57,15 @@ def notice_death(dbapi: Any) -> None:
     A run is silent for hours while an index is built, and an answer that never comes
     would be waited for without end. Sockets of other kinds are left as they are.
     """
-    with suppress(AttributeError, OSError, ValueError):
-        with socket.socket(fileno=os.dup(dbapi.fileno())) as opened:
-            if opened.family not in (socket.AF_INET, socket.AF_INET6):
-                return
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for name, value in _KEEPALIVE:
-                opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    with (
+        suppress(AttributeError, OSError, ValueError),
+        socket.socket(fileno=os.dup(dbapi.fileno())) as opened,
+    ):
+        if opened.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE:
+            opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 # Seconds before the first probe and between them, how many; milliseconds for an

@@ -14,12 +14,13 @@ from safe_runs import (
     OUTSIDE,
     SAFE,
     TABLE,
+    UNTIL_GO,
     query,
     runs_statement,
     session,
     stock_env,
     until,
-    waits_for_lock,
+    until_says,
     write_env,
 )
 
@@ -132,14 +133,16 @@ def test_an_index_is_built_beside_waiters(safe: Shop, database: Database) -> Non
     index = """with op.get_context().autocommit_block():
         op.create_index('item_n', 'item', ['n'], postgresql_concurrently=True)"""
     safe.add("a1", upgrade=TABLE)
-    safe.add("b2", "a1", "op.execute('SELECT pg_sleep(2)')")
+    safe.add("b2", "a1", UNTIL_GO)
     safe.add("c3", "b2", index)
     leader = safe.start("alembic", "upgrade", "head")
     until(runs_statement(database, "pg_sleep"))
     waiters = [safe.start("alembic", "upgrade", "head") for _ in range(2)]
+    for waiter in waiters:
+        until_says(waiter, "waiting for the lock")
+    (safe.folder / "go").touch()
     results = [safe.finish(runner) for runner in (leader, *waiters)]
     assert [result.returncode for result in results] == [0, 0, 0], results
-    assert "waiting for the lock" in results[1].stderr
     valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'item_n'::regclass"
     assert query(database, valid) == ["t"]
 
@@ -171,8 +174,7 @@ def test_the_leader_is_killed(safe: Shop, database: Database) -> None:
     leader = safe.start("alembic", "upgrade", "head", SLOW="1")
     until(runs_statement(database, "pg_sleep"))
     waiter = safe.start("alembic", "upgrade", "head")
-    until(waits_for_lock(database))
-    time.sleep(0.5)
+    until_says(waiter, "waiting for the lock")
     leader.kill()
     killed = time.monotonic()
     leader.communicate()

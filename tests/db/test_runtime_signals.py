@@ -15,7 +15,7 @@ from safe_runs import (
     runs_statement,
     session,
     until,
-    waits_for_lock,
+    until_says,
     write_env,
 )
 
@@ -107,7 +107,7 @@ def test_while_the_lock_is_waited_for(safe: Shop, database: Database) -> None:
     with session(database) as holder:
         holder.execute("SELECT pg_advisory_xact_lock(%s, %s)", (SPACE, number))
         runner = safe.start("alembic", "upgrade", "head")
-        until(waits_for_lock(database))
+        until_says(runner, "waiting for the lock")
         said, took = stopped(safe, runner, signal.SIGTERM)
     assert took < 5
     assert "FAILED: upgrade failed.\nInterrupted: stopped by SIGTERM\n" in said
