@@ -186,6 +186,7 @@ class Cursor:
         sql: str | bytes,
         params: _Params = None,
         origin: tuple[str, int, str] | None = None,
+        rows: bool = False,
     ) -> bool: ...
     def executemany(
         self, sql: str | bytes, seq_of_params: Iterable[_Params]

@@ -23,10 +23,10 @@ INI_OPTION: Final = "ibutsu_migrate"
 TRIAL_VARIABLE: Final = "IBUTSU_MIGRATE_TRY_SAFE"
 """Lets the tests run mode safe before it is available."""
 
-_TOML_KEYS: Final = ("mode", *BY_NAME)
+_TOML_KEYS: Final = ("mode", "pipeline", *BY_NAME)
 _PREFIX: Final = f"{ENVIRONMENT_VARIABLE}_"
 # What this package reads from the environment besides the policies.
-_OTHER_VARIABLES: Final = frozenset(("STATS", "TRY_SAFE", "CODE_VERSION"))
+_OTHER_VARIABLES: Final = frozenset(("STATS", "TRY_SAFE", "CODE_VERSION", "PIPELINE"))
 
 
 class AlembicConfig(Protocol):

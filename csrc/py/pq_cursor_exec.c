@@ -77,6 +77,7 @@ imigpy_cursor_adopt(imigpy_cursor *self, PGresult *pg)
 typedef struct run_how {
     bool join;        /* in one round trip with what is queued */
     bool defer;       /* or left in the queue */
+    bool rows;        /* ... also if it returns rows */
     PyObject *origin; /* (file, line, function), or NULL for the present frame */
 } run_how;
 
@@ -135,7 +136,7 @@ run_somehow(imigpy_cursor *self, const imig_buf *sql, const run_how *how, PGresu
     }
     imigpy_queue_watch(conn);
     imig_sql_look(&facts, sql->data, sql->len, conn->codec.standard_conforming_strings);
-    if (how->defer && imigpy_queue_may_defer(conn, &facts))
+    if (how->defer && imigpy_queue_may_defer(conn, &facts, how->rows))
         return defer(self, how->origin) == 0 ? 1 : -1;
     if (imigpy_queue_may_join(conn, &facts))
         *pg = join(self);
@@ -252,7 +253,7 @@ imigpy_cursor_execute(PyObject *cursor, PyObject *args, PyObject *kwargs)
                                      &sql, &params))
         return NULL;
     const bool queue = ((imigpy_cursor *)cursor)->conn->pipeline;
-    const run_how how = {queue, queue, NULL};
+    const run_how how = {queue, queue, false, NULL};
     if (execute_sql((imigpy_cursor *)cursor, sql, params, &how) < 0)
         return NULL;
     Py_RETURN_NONE;
@@ -276,15 +277,16 @@ plain_origin(PyObject *origin)
 PyObject *
 imigpy_cursor_enqueue(PyObject *cursor, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"sql", "params", "origin", NULL};
+    static const char *const names[] = {"sql", "params", "origin", "rows", NULL};
+    int rows = 0;
     PyObject *sql, *params = Py_None, *given = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO:enqueue", IMIGPY_NAMES(names),
-                                     &sql, &params, &given))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOp:enqueue", IMIGPY_NAMES(names),
+                                     &sql, &params, &given, &rows))
         return NULL;
     PyObject *origin = given != Py_None ? plain_origin(given) : NULL;
     if (given != Py_None && origin == NULL)
         return NULL;
-    const run_how how = {true, origin != NULL, origin};
+    const run_how how = {true, origin != NULL, rows != 0, origin};
     int outcome = execute_sql((imigpy_cursor *)cursor, sql, params, &how);
     Py_XDECREF(origin);
     return outcome < 0 ? NULL : PyBool_FromLong(outcome == 1);
@@ -295,7 +297,7 @@ imigpy_cursor_executemany(PyObject *cursor, PyObject *args, PyObject *kwargs)
 {
     static const char *const names[] = {"sql", "seq_of_params", NULL};
     imigpy_cursor *self = (imigpy_cursor *)cursor;
-    const run_how at_once = {false, false, NULL};
+    const run_how at_once = {0};
     PyObject *sql, *all, *params;
     Py_ssize_t total = -1;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:executemany",
@@ -371,7 +373,7 @@ imigpy_cursor_callproc(PyObject *cursor, PyObject *args, PyObject *kwargs)
         return NULL;
     PyObject *values = params != NULL ? PySequence_Tuple(params) : PyTuple_New(0);
     PyObject *sql = values != NULL ? call_text(name, PyTuple_GET_SIZE(values)) : NULL;
-    const run_how at_once = {false, false, NULL};
+    const run_how at_once = {0};
     int outcome = sql != NULL ? execute_sql(self, sql, values, &at_once) : -1;
     Py_XDECREF(sql);
     Py_XDECREF(values);

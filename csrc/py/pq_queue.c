@@ -197,12 +197,14 @@ is_readable(const imigpy_conn *self)
 }
 
 bool
-imigpy_queue_may_defer(const imigpy_conn *self, const imig_sql_facts *facts)
+imigpy_queue_may_defer(const imigpy_conn *self, const imig_sql_facts *facts, bool rows)
 {
     const imigpy_queue *q = &self->queue;
-    return facts->deferrable && is_able(self) && is_readable(self) &&
-           q->failed == NULL && q->savepoints == 0 && !q->uncertain &&
-           is_in_transaction(self);
+    bool simple = facts->statements == 1 && !facts->unsure && !facts->own_transaction &&
+                  !facts->transaction_control;
+    return (facts->deferrable || (rows && simple)) && is_able(self) &&
+           is_readable(self) && q->failed == NULL && q->savepoints == 0 &&
+           !q->uncertain && is_in_transaction(self);
 }
 
 bool

@@ -56,9 +56,10 @@ IMIG_NODISCARD bool imigpy_queue_is_busy(const imigpy_conn *self);
 void imigpy_queue_watch(imigpy_conn *self);
 /* Note what a statement that has been executed says about savepoints. */
 void imigpy_queue_note(imigpy_conn *self, const imig_sql_facts *facts);
-/* Whether a statement may stay in the queue. */
+/* Whether a statement may stay in the queue; with `rows` also one that returns some,
+ * which nobody wants. */
 IMIG_NODISCARD bool imigpy_queue_may_defer(const imigpy_conn *self,
-                                           const imig_sql_facts *facts);
+                                           const imig_sql_facts *facts, bool rows);
 /* Whether a statement may be the last of a segment: its answer is awaited, in one round
  * trip with all that is queued. */
 IMIG_NODISCARD bool imigpy_queue_may_join(const imigpy_conn *self,

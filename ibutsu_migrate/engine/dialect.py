@@ -8,17 +8,17 @@ and, in ``types``, values.
 from __future__ import annotations
 
 import itertools
-import logging
 import re
 import warnings
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
 
-from sqlalchemy import util
-from sqlalchemy.dialects.postgresql.base import PGDialect, PGExecutionContext
+from sqlalchemy import event, util
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.engine import URL, Connection
 
+from .pipeline import PipelineContext, name_origin
 from .reflection import IbutsuInspector
 from .types import COLSPECS
 
@@ -54,26 +54,16 @@ _VERSION: Final = re.compile(
     r"(?:PostgreSQL|EnterpriseDB) (\d+)\.?(\d+)?(?:\.(\d+))?(?:\.\d+)?(?:devel|beta)?"
 )
 
-_notices = logging.getLogger("sqlalchemy.dialects.postgresql")
 _cursor_numbers = itertools.count(1)
 
 
-class PGExecutionContext_ibutsu(PGExecutionContext):  # noqa: N801 - SQLAlchemy's style
-    """Server-side cursors and notices."""
+class PGExecutionContext_ibutsu(PipelineContext):  # noqa: N801 - SQLAlchemy's style
+    """Server-side cursors; the rest is the queue's."""
 
     def create_server_side_cursor(self) -> Any:
         """A cursor that DECLAREs, for ``stream_results``."""
         name = f"c_{id(self):x}_{next(_cursor_numbers):x}"
         return self._dbapi_connection.cursor(name)
-
-    def post_exec(self) -> None:
-        """Log the server's notices, as with psycopg2."""
-        notices = getattr(self.cursor.connection, "notices", None)
-        if not isinstance(notices, list) or not notices:
-            return
-        for notice in notices:
-            _notices.info("%s", str(notice).rstrip())
-        notices.clear()
 
 
 class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
@@ -86,6 +76,8 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
             does; columns of type HSTORE are dicts either way.
         executemany_mode: psycopg2's, without effect.
         executemany_batch_page_size: psycopg2's, without effect.
+        ibutsu_pipeline: Leave statements in a queue where nobody waits for their
+            answers; an execution option of the same name wins.
         **kwargs: As for any PostgreSQL dialect: ``json_serializer``, ...
     """
 
@@ -112,6 +104,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
         use_native_hstore: bool = True,
         executemany_mode: str | None = None,
         executemany_batch_page_size: int | None = None,
+        ibutsu_pipeline: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
@@ -127,6 +120,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
                 stacklevel=2,
             )
         self.client_encoding = client_encoding
+        self.ibutsu_pipeline = ibutsu_pipeline
         self.use_native_hstore = use_native_hstore
         self._hstore_oids = (0, 0)
         self._first_look: tuple[str, str | None, str, str] | None = None
@@ -226,6 +220,28 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
             self._stock._set_backslash_escapes(connection)
         else:
             self._backslash_escapes = self._first_look[3] == "off"
+
+    # Executing
+
+    def do_execute(
+        self, cursor: Any, statement: str, parameters: Any, context: Any = None
+    ) -> None:
+        """Execute, or queue."""
+        if context is None:
+            cursor.execute(statement, parameters)
+        else:
+            context.send(cursor, statement, parameters)
+
+    def do_execute_no_params(
+        self, cursor: Any, statement: str, context: Any = None
+    ) -> None:
+        """The same, with percent signs as they are."""
+        self.do_execute(cursor, statement, None, context)
+
+    @classmethod
+    def engine_created(cls, engine: Any) -> None:
+        """Errors that come late are told where they belong."""
+        event.listen(engine, "handle_error", name_origin)
 
     # Transactions
 

@@ -18,6 +18,7 @@ from ..troubles import URL_ATTRIBUTE
 from .connect import connected, keeps_its_driver, make_engine
 from .directives import without_empty_revisions
 from .logs import set_up_logging
+from .pipeline import is_wanted, switch_on
 from .url import OURS, alembic_url, database_url, migration_url, parse_url
 
 _DATABASE_SETTINGS: Final = ("SQLALCHEMY_DATABASE_URI", "POSTGRESQL_", "POSTGRES_")
@@ -48,6 +49,7 @@ def run_migrations(
     db: Any = None,
     driver: str | None = OURS,
     skip_empty_revisions: bool = False,
+    pipeline: bool | None = None,
     **options: Any,
 ) -> None:
     """Run what ``alembic`` was called for. Only to be called from an env.py.
@@ -65,6 +67,9 @@ def run_migrations(
             psycopg; None leaves the URL's own.
         skip_empty_revisions: ``alembic revision --autogenerate`` that finds no
             difference writes no file.
+        pipeline: Whether statements whose answers nobody waits for are sent together;
+            by default what ``[tool.ibutsu_migrate]`` says, else not. The environment
+            variable IBUTSU_MIGRATE_PIPELINE wins. Only with this package's driver.
         **options: Any option of Alembic's ``context.configure()``. Differing from
             Alembic's default: ``transaction_per_migration`` is True; on SQLite
             ``render_as_batch`` is True.
@@ -99,7 +104,10 @@ def run_migrations(
         if context.is_offline_mode():
             _run_offline(database, options)
         else:
+            queue = is_wanted(pipeline, config)
             with _connection(config, database, mode) as connection:
+                if queue:
+                    switch_on(connection)
                 context.configure(connection=connection, **options)
                 with context.begin_transaction():
                     context.run_migrations()

@@ -1,0 +1,255 @@
+"""Which statements SQLAlchemy may leave in the driver's queue, and whose error it was.
+
+A statement is queued only where no code could notice: the driver says that nothing
+can depend on its answer (``docs/design/pipeline.md``), and no code of a revision
+between the call and Alembic's runner stands in a ``try`` or in a ``with`` block that
+may act on an error.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib.util import find_spec
+from types import CodeType
+from typing import Any, Final
+
+import sqlalchemy
+from sqlalchemy.dialects.postgresql.base import PGExecutionContext
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine import cursor as _cursor
+from sqlalchemy.engine.interfaces import ExecuteStyle
+
+OPTION: Final = "ibutsu_pipeline"
+
+Origin = tuple[str, int, str]
+
+# Found without being imported: the dialect is used without Alembic too.
+_spec = find_spec("alembic")
+_ALEMBIC: Final = (_spec.origin if _spec is not None else None) or ""
+
+# Whose frames are no code of a revision: these folders and no others, so that a helper
+# of SQLAlchemy's or Alembic's tests, or an application's, counts as a caller.
+_OWN: Final = tuple(
+    os.path.join(os.path.dirname(package), folder) + os.sep
+    for package, folders in (
+        (sqlalchemy.__file__, ("engine", "sql", "dialects", "util", "event", "orm")),
+        (_ALEMBIC, ("runtime", "operations", "ddl", "util")),
+        (os.path.dirname(__file__), ("engine", "env", "runtime")),
+    )
+    for folder in folders
+)
+_RUNNER: Final = os.path.join(os.path.dirname(_ALEMBIC), "runtime", "migration.py")
+
+# Blocks that let every error through, and undo on one what SQLAlchemy would undo.
+_TRANSPARENT: Final = frozenset(
+    ("batch_alter_table", "begin_transaction", "begin", "connect")
+)
+
+_EVERYWHERE: Final = ((0, 1 << 30),)
+
+# The write of a version that Alembic is making: what to say where no row matches.
+_version_write: ContextVar[str | None] = ContextVar("_version_write", default=None)
+
+# Selects nothing where one row was changed. Else the text is no number, and the
+# server's error contains it.
+_COUNTED: Final = (
+    "WITH changed AS ({statement} RETURNING 1) SELECT pg_catalog.count(*) FROM changed "
+    "HAVING CASE pg_catalog.count(*) WHEN 1 THEN false ELSE ('ibutsu_migrate: ' || "
+    "pg_catalog.count(*)::text || ' rows, ' || {reason})::pg_catalog.bool END"
+)
+_MISMATCH: Final = re.compile(r'"ibutsu_migrate: (\d+) rows, (.*)"', re.S)
+
+
+@contextmanager
+def version_write(reason: str) -> Iterator[None]:
+    """While Alembic writes a version: it is queued, and the server counts the rows.
+
+    Args:
+        reason: What Alembic would say, with ``%d`` for the number of rows.
+    """
+    token = _version_write.set(reason)
+    try:
+        yield
+    finally:
+        _version_write.reset(token)
+
+
+def mismatch(error: BaseException) -> str | None:
+    """What Alembic would say, where an error is that a version's row did not match."""
+    if getattr(error, "sqlstate", None) != "22P02":
+        return None
+    if not (getattr(error, "statement", None) or "").startswith("WITH changed AS ("):
+        return None
+    found = _MISMATCH.search(str(error))
+    return found[2].replace("%d", found[1]) if found else None
+
+
+# Frames
+
+_ranges: dict[CodeType, tuple[tuple[int, int], ...]] = {}
+
+
+def find_origin(depth: int = 1) -> tuple[Origin, bool]:
+    """Where a statement comes from, and whether code there may act on its error.
+
+    Args:
+        depth: How many frames to leave out.
+    """
+    frame = sys._getframe(depth)
+    first: Origin | None = None
+    last: Origin = ("", 0, "")
+    current: Any = frame
+    while current is not None:
+        code: CodeType = current.f_code
+        file = code.co_filename
+        last = (file, current.f_lineno or 0, code.co_name)
+        if code.co_name == "run_migrations" and file == _RUNNER:
+            break
+        if file != "<string>" and not file.startswith(_OWN):
+            first = first or last
+            if _is_guarded(code, last[1]):
+                return first, True
+        current = current.f_back
+    return first or last, False
+
+
+def _is_guarded(code: CodeType, line: int) -> bool:
+    ranges = _ranges.get(code)
+    if ranges is None:
+        ranges = _ranges[code] = _read_ranges(code)
+    return any(start <= line <= end for start, end in ranges)
+
+
+def _read_ranges(code: CodeType) -> tuple[tuple[int, int], ...]:
+    """Lines of the file that are in a block; all of them where it cannot be read."""
+    source = "".join(linecache.getlines(code.co_filename))
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return _EVERYWHERE
+    if not source:
+        return _EVERYWHERE
+    return tuple(
+        (node.lineno, node.end_lineno or node.lineno)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Try | ast.TryStar)
+        or (
+            isinstance(node, ast.With | ast.AsyncWith)
+            and not all(_is_transparent(item.context_expr) for item in node.items)
+        )
+    )
+
+
+def _is_transparent(expression: ast.expr) -> bool:
+    if not isinstance(expression, ast.Call):
+        return False
+    function = expression.func
+    return isinstance(function, ast.Attribute) and function.attr in _TRANSPARENT
+
+
+# SQLAlchemy
+
+
+class PipelineContext(PGExecutionContext):
+    """Leaves statements in the queue where the option says so and nobody can tell."""
+
+    _deferred = False
+    _counted = False
+
+    def send(self, cursor: Any, statement: str, parameters: Any) -> None:
+        """Execute, or queue."""
+        self._deferred = self._counted = False
+        default = getattr(self.dialect, OPTION)
+        if not self.execution_options.get(OPTION, default):
+            cursor.execute(statement, parameters)
+            return
+        if (
+            self.execute_style is not ExecuteStyle.EXECUTE
+            or self._is_server_side
+            or self.execution_options.get("preserve_rowcount")
+        ):
+            cursor.enqueue(statement, parameters)
+            return
+        reason = _version_write.get()
+        if reason is not None and self.compiled is not None:
+            self._send_version(cursor, statement, parameters, reason)
+            return
+        origin, guarded = find_origin(3)
+        self._deferred = cursor.enqueue(
+            statement, parameters, None if guarded else origin
+        )
+
+    def _send_version(
+        self, cursor: Any, statement: str, parameters: Any, reason: str
+    ) -> None:
+        origin, _ = find_origin(4)
+        if self.isinsert:
+            self._deferred = cursor.enqueue(statement, parameters, origin, True)
+            return
+        quoted = "'" + reason.replace("'", "''").replace("%", "%%") + "'"
+        sql = _COUNTED.format(statement=statement, reason=quoted)
+        self._deferred = self._counted = cursor.enqueue(sql, parameters, origin, True)
+        if not self._deferred:
+            self._counted = True  # it was awaited, and one row matched
+
+    def post_exec(self) -> None:
+        """Log the server's notices, as with psycopg2."""
+        if not self._deferred:
+            log_notices(self.cursor)
+
+    def _setup_result_proxy(self) -> Any:
+        if not self._deferred:
+            stock: Any = super()
+            return stock._setup_result_proxy()
+        result: Any = _cursor.CursorResult(self, _cursor._NO_CURSOR_DML, None)
+        result._soft_close()
+        self._soft_closed = result._soft_closed
+        return result
+
+    @property
+    def rowcount(self) -> int:
+        """Of the statement; one that is queued is awaited for it."""
+        if self._counted:
+            return 1
+        if self._deferred and self._rowcount is None:
+            try:
+                self._rowcount = self.cursor.rowcount
+            except Exception as error:
+                # Of whichever statement failed; as when it had been executed.
+                self.root_connection._handle_dbapi_exception(
+                    error, None, None, self.cursor, self
+                )
+        return int(super().rowcount)
+
+
+def log_notices(cursor: Any) -> None:
+    """Hand the server's notices to SQLAlchemy's logger, and forget them."""
+    import logging
+
+    notices = getattr(cursor.connection, "notices", None)
+    if not isinstance(notices, list) or not notices:
+        return
+    logger = logging.getLogger("sqlalchemy.dialects.postgresql")
+    for notice in notices:
+        logger.info("%s", str(notice).rstrip())
+    notices.clear()
+
+
+def name_origin(context: ExceptionContext) -> None:
+    """A listener of ``handle_error``: the error tells the statement that it is of."""
+    error: Any = context.original_exception
+    if getattr(error, "origin", None) is None:
+        return
+    wrapped: Any = context.sqlalchemy_exception
+    if wrapped is None:
+        return
+    wrapped.statement, wrapped.params = error.statement, None
+    for note in getattr(error, "__notes__", ()):
+        wrapped.add_note(note)
