@@ -30,6 +30,17 @@ class Layout:
         self.recursive = recursive
         self.sourceless = sourceless
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Layout) and self._values() == other._values()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Layout{self._values()}"
+
+    def _values(self) -> tuple[object, ...]:
+        return self.folders, self.recursive, self.sourceless
+
 
 def find_layout(options: Options, script_location: str | None = None) -> Layout:
     """Read where the revision files are.

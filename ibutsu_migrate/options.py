@@ -174,6 +174,18 @@ class Options:
         return own or self._from_toml(OURS) is not None
 
 
+def configures(toml: str) -> bool:
+    """Whether a pyproject.toml has settings of Alembic.
+
+    Args:
+        toml: Its name; it need not be there.
+
+    Raises:
+        ConfigurationError: It cannot be read.
+    """
+    return bool(_read_toml(toml).keys() - {OURS})
+
+
 def _refused(message: str) -> Exception:
     from .errors import ConfigurationError
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import configparser
 import os
-import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
 from ..errors import ConfigurationError
+from ..layout import Layout
+from ..layout import find_layout as layout_of
+from ..options import Options, configures
 
 _FOLDERS: Final = ("alembic", "migrations")
-_SEPARATORS: Final = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":"}
-_LEGACY_SPLIT: Final = re.compile(r", *|(?: +)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +32,6 @@ class Environment:
     toml: Path | None
     section: str = "alembic"
     script_location: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where the revision files are.
-
-    Attributes:
-        folders: Version locations, in Alembic's order.
-        recursive: Whether folders below count too.
-        sourceless: Whether .pyc files without their source count.
-    """
-
-    folders: tuple[Path, ...]
-    recursive: bool
-    sourceless: bool
 
 
 def find_environment(
@@ -108,71 +90,7 @@ def _given(places: list[Path], folder: Path) -> Environment:
 
 def _configures(root: Path) -> bool:
     """Whether a folder's files have a place for Alembic's settings."""
-    ini = root / "alembic.ini"
-    return ini.is_file() or bool(_toml_section(root / "pyproject.toml"))
-
-
-def _toml_section(file: Path | None) -> Mapping[str, object]:
-    if file is None or not file.is_file():
-        return {}
-    try:
-        with file.open("rb") as stream:
-            section = tomllib.load(stream).get("tool", {}).get("alembic", {})
-    except (tomllib.TOMLDecodeError, AttributeError) as error:
-        raise ConfigurationError(f"{file} cannot be read: {error}") from error
-    return section if isinstance(section, dict) else {}
-
-
-class _Options:
-    """Alembic's options by name: the .ini file first, then pyproject.toml.
-
-    Source: ``alembic.config.Config.get_alembic_option``.
-    """
-
-    def __init__(self, environment: Environment) -> None:
-        self._section = environment.section
-        ini, toml = environment.ini, environment.toml
-        here = {"here": (ini.parent if ini else Path.cwd()).as_posix()}
-        self._ini = configparser.ConfigParser(here)
-        try:
-            if ini is not None:
-                self._ini.read(ini, encoding="utf-8")
-        except configparser.Error as error:
-            raise ConfigurationError(f"{ini} cannot be read: {error}") from error
-        self._toml = _toml_section(toml)
-        self._here = (toml.parent if toml else Path.cwd()).as_posix()
-
-    def from_ini(self, name: str) -> str | None:
-        return self._ini.get(self._section, name, fallback=None)
-
-    def text(self, name: str) -> str | None:
-        found = self.from_ini(name)
-        if found is not None:
-            return found
-        value = self._toml.get(name)
-        return value % {"here": self._here} if isinstance(value, str) else None
-
-    def true(self, name: str) -> bool:
-        found = self.from_ini(name)
-        return found == "true" if found is not None else self._toml.get(name) is True
-
-    def paths(self, name: str) -> list[str]:
-        found = self.from_ini(name)
-        if found:
-            return self._split(found)
-        value = self._toml.get(name)
-        if not isinstance(value, list):
-            return []
-        return [str(item) % {"here": self._here} for item in value]
-
-    def _split(self, text: str) -> list[str]:
-        named = self.from_ini("path_separator") or self.from_ini(
-            "version_path_separator"
-        )
-        if named is None:
-            return [part for part in _LEGACY_SPLIT.split(text) if part]
-        separator = _SEPARATORS.get(named, named)
-        return [part.strip() for part in text.split(separator) if part.strip()]
+    return (root / "alembic.ini").is_file() or configures(str(root / "pyproject.toml"))
 
 
 def find_layout(environment: Environment) -> Layout:
@@ -180,10 +98,11 @@ def find_layout(environment: Environment) -> Layout:
 
     Raises:
         ConfigurationError: No folder is configured, or a file cannot be read.
-
-    Source: ``alembic.script.ScriptDirectory.from_config``.
     """
-    options = _Options(environment)
+    ini, toml = environment.ini, environment.toml
+    options = Options(
+        str(ini) if ini else None, str(toml) if toml else None, environment.section
+    )
     location = environment.script_location or options.text("script_location")
     if location is None:
         raise ConfigurationError(
@@ -192,23 +111,6 @@ def find_layout(environment: Environment) -> Layout:
             remedy="Make one with `flask db init alembic`, or name its folder: "
             "IbutsuMigrate(app, db, directory=...).",
         )
-    folders = [_folder(name) for name in options.paths("version_locations")]
-    return Layout(
-        tuple(folders) or (_folder(location) / "versions",),
-        options.true("recursive_version_locations"),
-        options.true("sourceless"),
-    )
-
-
-def _folder(location: str | Path) -> Path:
-    """A path, or Alembic's ``package:folder`` spelling."""
-    text = str(location)
-    if isinstance(location, Path) or os.path.isabs(text) or ":" not in text:
-        return Path(text).absolute()
-    package, *parts = text.split(":")
-    try:
-        return Path(str(resources.files(package).joinpath(*parts))).absolute()
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"The migration environment is configured as {text!r}: {error}."
-        ) from error
+    if environment.script_location is None:
+        return layout_of(options)
+    return layout_of(options, str(environment.script_location))

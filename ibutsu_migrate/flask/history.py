@@ -1,27 +1,22 @@
 """Heads and ancestors of the revision files, from the scan alone where possible.
 
 Alembic is imported only for a history that the scanner will not answer for: a header
-that is not a literal, a ``.pyc`` without source, a ``depends_on`` by label.
+that is not a literal, a ``.pyc`` without source, a history with something wrong.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 
-from .._native import require
 from ..errors import ConfigurationError, ExtensionError
-from .environment import Environment, Layout, find_layout
+from ..revisions.scanned import NeedsAlembic, scan
+from .environment import Environment, find_layout
 
-# alembic.script.base._only_source_rev_file: editor locks and __init__ are no revisions.
-_REVISION_FILE: Final = re.compile(r"(?!\.#|__init__)(.*\.py)$")
-
-
-class _NeedsAlembicError(Exception):
-    """The scan alone does not answer for this history."""
+if TYPE_CHECKING:
+    from .._core import Graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,70 +51,26 @@ def read_history(environment: Environment) -> History:
         alembic.util.CommandError: Alembic was needed, and refuses these files.
     """
     layout = find_layout(environment)
-    if not any(folder.is_dir() for folder in layout.folders):
+    if not any(os.path.isdir(folder) for folder in layout.folders):
         raise ConfigurationError(
             f"The folder of the revision files, {layout.folders[0]}, is not there.",
             remedy="Name the folder with env.py: IbutsuMigrate(app, db, directory=...)",
         )
     try:
-        return _scanned(layout)
-    except _NeedsAlembicError:
+        return _of_graph(scan(layout).graph)
+    except (NeedsAlembic, ExtensionError):
         return _from_alembic(environment)
 
 
-def _files(layout: Layout) -> Iterator[Path]:
-    """Revision files, each once. Source: ``Script._list_py_dir``."""
-    seen: set[Path] = set()
-    for folder in layout.folders:
-        found = folder.rglob("*.py") if layout.recursive else folder.glob("*.py")
-        for path in found:
-            real = path.resolve()
-            if _REVISION_FILE.match(path.name) and real not in seen:
-                seen.add(real)
-                yield real
-
-
-def _scanned(layout: Layout) -> History:
-    if layout.sourceless:
-        raise _NeedsAlembicError
-    try:
-        scan_file = require("_core").scan_file
-    except (ExtensionError, AttributeError) as error:
-        raise _NeedsAlembicError from error
-    down: dict[str, tuple[str, ...]] = {}
-    depends: dict[str, tuple[str, ...]] = {}
-    for path in _files(layout):
-        header = scan_file(str(path))
-        if not isinstance(header, dict) or not isinstance(header.get("revision"), str):
-            raise _NeedsAlembicError
-        revision = header["revision"]
-        if revision in down:
-            raise _NeedsAlembicError
-        down[revision] = _ids(header.get("down_revision"))
-        depends[revision] = _ids(header.get("depends_on"))
-    return _history(down, depends)
-
-
-def _ids(value: object) -> tuple[str, ...]:
-    """A header's revision ids as Alembic's ``util.to_tuple`` reads them."""
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, (tuple, list, set)):
-        return tuple(str(item) for item in value)
-    raise _NeedsAlembicError
-
-
-def _history(
-    down: Mapping[str, tuple[str, ...]], depends: Mapping[str, tuple[str, ...]]
-) -> History:
-    parents = {revision: (*down[revision], *depends[revision]) for revision in down}
-    if any(parent not in down for each in parents.values() for parent in each):
-        # A dependency named by its label, or a missing file: Alembic knows which.
-        raise _NeedsAlembicError
-    with_children = {parent for each in down.values() for parent in each}
-    return History(parents, tuple(sorted(set(down) - with_children)))
+def _of_graph(graph: Graph) -> History:
+    ids = graph.ids
+    parents: dict[str, tuple[str, ...]] = {}
+    for node, revision in enumerate(ids):
+        fields = graph.fields(node)
+        down = fields["down_revision"] or ()
+        down = (down,) if isinstance(down, str) else down
+        parents[revision] = (*down, *fields["_resolved_dependencies"])
+    return History(parents, tuple(sorted(ids[node] for node in graph.ends(False))))
 
 
 def _from_alembic(environment: Environment) -> History:

@@ -12,10 +12,10 @@ from ibutsu_migrate.errors import ConfigurationError
 from ibutsu_migrate.flask.alembic_config import make_config
 from ibutsu_migrate.flask.environment import (
     Environment,
-    Layout,
     find_environment,
     find_layout,
 )
+from ibutsu_migrate.layout import Layout
 
 CONFIGURATIONS = {
     "here": ("[alembic]\nscript_location = %(here)s/alembic\n", ""),
@@ -62,7 +62,7 @@ CONFIGURATIONS = {
 def alembic_layout(environment: Environment) -> Layout:
     directory = ScriptDirectory.from_config(make_config(environment))
     return Layout(
-        tuple(directory._version_locations),
+        [str(each) for each in directory._version_locations],
         directory.recursive_version_locations,
         directory.sourceless,
     )
@@ -92,7 +92,7 @@ def test_a_folder_with_env_is_found_by_its_name(tmp_path: Path, folder: str) -> 
         (root / folder / "versions").mkdir(parents=True)
     (second / folder / "env.py").touch()
     environment = find_environment(None, [first, second], {})
-    expected = Layout((second / folder / "versions",), False, False)
+    expected = Layout([str(second / folder / "versions")], False, False)
     assert find_layout(environment) == alembic_layout(environment) == expected
 
 
@@ -110,7 +110,7 @@ def test_a_given_folder_wins_and_keeps_the_configuration(tmp_path: Path) -> None
     (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = other\n")
     found = find_environment(tmp_path / "mine", [tmp_path], {"ALEMBIC_CONFIG": "no"})
     assert found.ini == tmp_path / "alembic.ini"
-    expected = Layout((tmp_path / "mine" / "versions",), False, False)
+    expected = Layout([str(tmp_path / "mine" / "versions")], False, False)
     assert find_layout(found) == alembic_layout(found) == expected
     (tmp_path / "mine" / "alembic.ini").write_text("[alembic]\n")
     nearer = find_environment(tmp_path / "mine", [tmp_path], {})
