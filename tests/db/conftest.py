@@ -148,12 +148,13 @@ class Shop:
         return path
 
     def start(self, *command: str, **environ: str) -> subprocess.Popen[str]:
-        """Start ``alembic ...``, ``flask ...`` or ``python ...`` of this Python."""
+        """Start ``alembic ...``, ``python ...`` and the like, of this Python."""
         program, *arguments = command
         known = {
             "python": [sys.executable],
             "alembic": [str(Path(sys.executable).with_name("alembic"))],
             "flask": [str(Path(sys.executable).with_name("flask"))],
+            "ibutsu-migrate": [str(Path(sys.executable).with_name("ibutsu-migrate"))],
         }
         return subprocess.Popen(
             [*known[program], *arguments],
