@@ -407,6 +407,35 @@ def test_ctrl_c(tmp_path: Path) -> None:
     assert "Traceback" not in errors
 
 
+def cpu(command: list[str], folder: Path) -> float:
+    """Seconds of processor time: other processes disturb it least."""
+    environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    process = subprocess.Popen(
+        command, cwd=folder, env=environ, stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_utime + usage.ru_stime
+
+
+@pytest.mark.slow
+def test_at_most_three_python_starts(tmp_path: Path) -> None:
+    """On 500 revisions; benchmarks/cli.py measures it more honestly."""
+    files = {
+        f"alembic/versions/{at}.py": revision(f"r{at}", f"r{at - 1}" if at else None)
+        for at in range(500)
+    }
+    put(tmp_path, {**files, "alembic.ini": INI})
+    floor, ours = [sys.executable, "-c", "pass"], [str(BIN / "ibutsu-migrate")]
+    for command in ("heads", "history"):
+        pairs = [
+            (cpu(floor, tmp_path), cpu([*ours, command], tmp_path)) for _ in range(9)
+        ]
+        least, taken = (min(each) for each in zip(*pairs, strict=True))
+        assert taken <= 3 * least
+
+
 def test_without_the_extension_alembic_answers(tmp_path: Path) -> None:
     put(history(tmp_path), {"alembic.ini": INI})
     hide = "import sys\nsys.modules['ibutsu_migrate._core'] = None\n"
