@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from alembic.config import Config
-from alembic.runtime.migration import HeadMaintainer, MigrationContext, MigrationStep
+from alembic.runtime.migration import (
+    HeadMaintainer,
+    MigrationContext,
+    MigrationStep,
+    RevisionStep,
+)
 from alembic.util import CommandError
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, ExceptionContext
 
 from ..engine.pipeline import OPTION, mismatch, version_write
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, Error
 
 VARIABLE: Final = "IBUTSU_MIGRATE_PIPELINE"
 # Of a revision's module: False has its statements answered one by one.
@@ -174,3 +179,32 @@ def _switch_for(step: MigrationStep, context: MigrationContext) -> None:
     wanted = getattr(module, ATTRIBUTE, True) is not False
     # In place: op.get_bind() and Alembic's implementation hold this connection.
     connection.execution_options(**{OPTION: wanted})
+    if isinstance(step, RevisionStep):
+        step.migration_fn = _settling(step.migration_fn, connection)
+
+
+def _settling(revise: Callable[..., Any], connection: Connection) -> Callable[..., Any]:
+    """A revision's function; what failed before its own exception is raised instead."""
+
+    @functools.wraps(revise)
+    def settled(**kw: Any) -> Any:
+        try:
+            return revise(**kw)
+        except Exception:
+            _await_queue(connection)
+            raise
+
+    return settled
+
+
+def _await_queue(connection: Connection) -> None:
+    """Raise, as SQLAlchemy would, what a statement that is queued failed with."""
+    if connection.closed or connection.invalidated:
+        return
+    driver: Any = connection.connection.dbapi_connection
+    if driver is None or driver.closed:
+        return
+    try:
+        driver.notices  # noqa: B018 - reading them awaits what is queued
+    except Error as error:
+        connection._handle_dbapi_exception(error, None, None, None, None)

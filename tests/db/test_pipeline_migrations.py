@@ -292,6 +292,13 @@ def test_pyproject(tmp_path: Path) -> None:
         is_wanted(None, config, {})
 
 
+def test_what_failed_first_is_raised(scripts: Scripts, both: Both) -> None:
+    scripts.add("op.execute('DROP TABLE nowhere')\nraise ValueError('later')")
+    without, queued = both()
+    same(without, queued)
+    assert queued.error == "ProgrammingError"
+
+
 def test_a_cursor_of_the_drivers_raises_the_drivers_error(
     scripts: Scripts, both: Both
 ) -> None:
