@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 from ._after_import import after_import
 from .config import Mode, settings_from_environment
@@ -17,6 +18,7 @@ def setup(plugin: object) -> None:
     if _is_on():
         after_import("alembic.config", _install_troubles)
         after_import("alembic.script.base", _install_revisions)
+        _add_read_ahead(type(plugin))
 
 
 def _is_on() -> bool:
@@ -25,6 +27,27 @@ def _is_on() -> bool:
     except ConfigurationError:
         # Importing is no place to fail at: the command says so when it starts.
         return True
+
+
+def _add_read_ahead(make_plugin: Any) -> None:
+    """Have autogenerate read the catalogue ahead; by its name, it is on by default.
+
+    ``autogenerate_plugins=["alembic.autogenerate.*", "~alembic.autogenerate.ibutsu"]``
+    turns it off.
+    """
+    from alembic.util import DispatchPriority, PriorityDispatchResult
+
+    def read_ahead(context: Any, operations: object, schemas: Any) -> Any:
+        if getattr(context.dialect, "driver", None) == "ibutsu":
+            from .engine import compare
+
+            compare.install()
+            compare.read_ahead(context, schemas)
+        return PriorityDispatchResult.CONTINUE
+
+    make_plugin("alembic.autogenerate.ibutsu").add_autogenerate_comparator(
+        read_ahead, "schema", priority=DispatchPriority.FIRST
+    )
 
 
 def _install_revisions() -> None:

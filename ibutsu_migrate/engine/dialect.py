@@ -54,6 +54,11 @@ _VERSION: Final = re.compile(
     r"(?:PostgreSQL|EnterpriseDB) (\d+)\.?(\d+)?(?:\.(\d+))?(?:\.\d+)?(?:devel|beta)?"
 )
 
+# Servers that speak the protocol and have a catalogue of their own.
+_RELATIVES: Final = re.compile(
+    r"Redshift|Yugabyte|-YB-|Cockroach|Materialize|Greenplum"
+)
+
 _cursor_numbers = itertools.count(1)
 
 
@@ -64,6 +69,11 @@ class PGExecutionContext_ibutsu(PipelineContext):  # noqa: N801 - SQLAlchemy's s
         """A cursor that DECLAREs, for ``stream_results``."""
         name = f"c_{id(self):x}_{next(_cursor_numbers):x}"
         return self._dbapi_connection.cursor(name)
+
+
+def _is_postgresql(version: str) -> bool:
+    """Whether it is no relative's ``version()``, which may say "PostgreSQL" too."""
+    return version.startswith("PostgreSQL ") and not _RELATIVES.search(version)
 
 
 class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
@@ -123,6 +133,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
         self.ibutsu_pipeline = ibutsu_pipeline
         self.use_native_hstore = use_native_hstore
         self._hstore_oids = (0, 0)
+        self.is_postgresql = False
         self._first_look: tuple[str, str | None, str, str] | None = None
 
     @property
@@ -187,6 +198,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
     def initialize(self, connection: Connection) -> None:
         """Learn about the server, in one round trip."""
         row = connection.exec_driver_sql(_FIRST_LOOK).one()
+        self.is_postgresql = _is_postgresql(row[0])
         if self.use_native_hstore:
             self._hstore_oids = (row[4] or 0, row[5] or 0)
             self._prepare(connection.connection.dbapi_connection)

@@ -96,6 +96,11 @@ class IbutsuInspector(PGInspector):
         found: Ahead | None = self.info_cache.get(_KEY)
         return found
 
+    @property
+    def may_read_ahead(self) -> bool:
+        """Whether the server is known to take it."""
+        return bool(getattr(self.dialect, "is_postgresql", False))
+
     def read_ahead(self, schemas: Iterable[str | None]) -> None:
         """Read all ordinary tables of some schemas, in two statements.
 
