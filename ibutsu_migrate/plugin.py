@@ -6,11 +6,15 @@ import os
 import sys
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
 
 from ._after_import import after_import
 from .config import Mode, settings_from_environment
 from .errors import ConfigurationError
+
+# Without typing, which takes longer to import than all this.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def setup(plugin: object) -> None:
