@@ -10,23 +10,33 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .runtime.api import MigrationFailedError, Run, Step, downgrade, stamp, upgrade
+    from .runtime.verify import Finding, Verification, verify
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "Finding",
     "MigrationFailedError",
     "Run",
     "Step",
+    "Verification",
     "__version__",
     "downgrade",
     "stamp",
     "upgrade",
+    "verify",
 ]
+
+_OF_VERIFY = ("Finding", "Verification", "verify")
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _OF_VERIFY:
+        from .runtime import verify
+
+        return getattr(verify, name)
     from .runtime import api
 
     return getattr(api, name)
