@@ -299,7 +299,7 @@ get_list(PyObject *conn, void *closure)
 {
     imigpy_conn *self = (imigpy_conn *)conn;
     /* Statements that are queued have not said all yet. */
-    if (self->queue.first != NULL && !self->busy) {
+    if (imigpy_queue_has_news(self) && !self->busy) {
         if (imigpy_conn_enter(self) < 0)
             return NULL;
         int outcome = imigpy_queue_sync(self, NULL);

@@ -50,7 +50,7 @@ get_transaction_status(PyObject *info, void *Py_UNUSED(closure))
     if (conn->pq == NULL || imig_pq_raw(conn->pq) == NULL)
         return PyLong_FromLong(PQTRANS_UNKNOWN);
     /* libpq would say that it is active; what is queued is queued in a transaction. */
-    if (conn->queue.first != NULL)
+    if (imigpy_queue_is_open(conn))
         return PyLong_FromLong(conn->queue.failed != NULL ? PQTRANS_INERROR
                                                           : PQTRANS_INTRANS);
     return PyLong_FromLong(PQtransactionStatus(imig_pq_raw(conn->pq)));

@@ -141,9 +141,22 @@ imigpy_queue_clear(imigpy_conn *self)
 }
 
 bool
+imigpy_queue_is_open(const imigpy_conn *self)
+{
+    return self->pq != NULL && imig_pq_in_pipeline(self->pq);
+}
+
+bool
+imigpy_queue_has_news(const imigpy_conn *self)
+{
+    const imigpy_queue *q = &self->queue;
+    return imigpy_queue_is_open(self) || (q->failed != NULL && !q->raised);
+}
+
+bool
 imigpy_queue_is_busy(const imigpy_conn *self)
 {
-    return self->queue.first != NULL || self->queue.failed != NULL;
+    return imigpy_queue_is_open(self) || self->queue.failed != NULL;
 }
 
 /* ---- Rules ---- */
@@ -151,7 +164,7 @@ imigpy_queue_is_busy(const imigpy_conn *self)
 static bool
 is_in_transaction(const imigpy_conn *self)
 {
-    if (self->queue.first != NULL)
+    if (imigpy_queue_is_open(self))
         return true;
     PGTransactionStatusType status = PQtransactionStatus(imig_pq_raw(self->pq));
     /* Begun and yet idle: a COMMIT came as text, and no BEGIN follows it. */
@@ -211,7 +224,7 @@ bool
 imigpy_queue_may_join(const imigpy_conn *self, const imig_sql_facts *facts)
 {
     /* Alone it is sent by the simple protocol, as without a queue. */
-    if (self->queue.first == NULL && self->begun)
+    if (!imigpy_queue_is_open(self) && self->begun)
         return false;
     if (!is_able(self) || !is_readable(self) || !is_in_transaction(self))
         return false;

@@ -50,7 +50,12 @@ typedef struct imigpy_queue {
 /* NULL is accepted. */
 void imigpy_pending_release(imigpy_pending *p);
 
-/* Whether anything is queued, or a failure is to be raised. */
+/* Whether a segment is open: statements were queued, and there was no sync since. Their
+ * answers may have come already. */
+IMIG_NODISCARD bool imigpy_queue_is_open(const imigpy_conn *self);
+/* Whether something is to be said that nobody has heard. */
+IMIG_NODISCARD bool imigpy_queue_has_news(const imigpy_conn *self);
+/* Whether a segment is open, or a failure is to be raised. */
 IMIG_NODISCARD bool imigpy_queue_is_busy(const imigpy_conn *self);
 /* Begin to count savepoints. */
 void imigpy_queue_watch(imigpy_conn *self);

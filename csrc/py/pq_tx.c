@@ -33,7 +33,7 @@ run_text(imigpy_conn *self, const char *text)
 static bool
 is_begin_due(const imigpy_conn *self)
 {
-    return !self->autocommit && !self->begun && self->queue.first == NULL &&
+    return !self->autocommit && !self->begun && !imigpy_queue_is_open(self) &&
            is_idle(self);
 }
 
