@@ -41,16 +41,16 @@ def _add_read_ahead(make_plugin: Any) -> None:
     """
     from alembic.util import DispatchPriority, PriorityDispatchResult
 
-    def read_ahead(context: Any, operations: object, schemas: Any) -> Any:
+    def first(context: Any, operations: object, schemas: Any) -> Any:
         if getattr(context.dialect, "driver", None) == "ibutsu":
-            from .engine import compare
+            from .autogenerate import read_ahead
 
-            compare.install()
-            compare.read_ahead(context, schemas)
+            read_ahead.install()
+            read_ahead.read_ahead(context, schemas)
         return PriorityDispatchResult.CONTINUE
 
     make_plugin("alembic.autogenerate.ibutsu").add_autogenerate_comparator(
-        read_ahead, "schema", priority=DispatchPriority.FIRST
+        first, "schema", priority=DispatchPriority.FIRST
     )
 
 

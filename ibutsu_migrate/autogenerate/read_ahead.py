@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import BIGINT, INTEGER
 from sqlalchemy.dialects.postgresql import array as pg_array
 from sqlalchemy.types import Float, Numeric
 
-from .reflection import Ahead, IbutsuInspector
+from ..engine.reflection import Ahead, IbutsuInspector
 
 _log = logging.getLogger("alembic.ddl.postgresql")
 
