@@ -6,8 +6,8 @@ so when it is first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+# As type checkers read it; importing `typing` would slow down each start.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .runtime.api import MigrationFailedError, Run, Step, downgrade, stamp, upgrade
     from .runtime.verify import Finding, Verification, verify

@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         if "--raiseerr" in arguments:
             raise
+        _say("Interrupted.")
         return INTERRUPTED
 
 

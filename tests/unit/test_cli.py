@@ -404,6 +404,7 @@ def test_ctrl_c(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
+    assert errors.splitlines()[-1] == "Interrupted."
     assert "Traceback" not in errors
 
 
