@@ -64,6 +64,7 @@ fuzz: ready ## libFuzzer: make fuzz [F=scan] [T=60]
 
 bench: ready ## Side by side with stock Alembic and psycopg2
 	@$(PY) benchmarks/run.py
+	@$(PY) benchmarks/cli.py
 
 alembic-suite: ready ## Alembic's own tests with the graph in C and without: [A=1.19.2]
 	@$(PY) tools/alembic_suite.py $(A)

@@ -202,7 +202,8 @@ def _run_cmd(
             _say(notes(error, config))
         raise
     except Exception as error:
-        if options.raiseerr:
+        # Nobody reads any more: no trouble of a revision, wherever it was noticed.
+        if options.raiseerr or isinstance(error, BrokenPipeError):
             raise
         failure = getattr(error, FAILURE_ATTRIBUTE, None)
         if failure is not None and not isinstance(error, IbutsuMigrateError):

@@ -36,20 +36,60 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        try:
-            return _run(arguments)
-        finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()
-    except BrokenPipeError:
+        return _run_and_flush(arguments)
+    except _OutputError as failed:
         # Python flushes once more when it ends, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOBODY_READS
+        if isinstance(failed.cause, BrokenPipeError):
+            return NOBODY_READS
+        _say(f"FAILED: The output cannot be written: {failed.cause}")
+        return FAILED
+
+
+class _OutputError(Exception):
+    """stdout takes nothing more."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+def _run_and_flush(arguments: list[str]) -> int:
+    try:
+        status = _run(arguments)
+    except SystemExit:
+        _flush()
+        raise
+    except BrokenPipeError as error:
+        if _has_reader():
+            # Of some other pipe.
+            raise
+        raise _OutputError(error) from None
     except KeyboardInterrupt:
         if "--raiseerr" in arguments:
             raise
         _say("Interrupted.")
-        return INTERRUPTED
+        status = INTERRUPTED
+    _flush()
+    return status
+
+
+def _has_reader() -> bool:
+    """Whether stdout leads anywhere."""
+    import select
+
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return not poll.poll(0)
+
+
+def _flush() -> None:
+    try:
+        # None where the process was started without one.
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        raise _OutputError(error) from None
 
 
 def _run(arguments: list[str]) -> int:
@@ -171,8 +211,13 @@ def write(text: str) -> None:
 
     Source: ``alembic.util.messaging.write_outstream``.
     """
+    if sys.stdout is None:
+        return
     encoding = sys.stdout.encoding or "ascii"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    try:
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    except OSError as error:
+        raise _OutputError(error) from None
 
 
 def _say(text: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +60,26 @@ def test_a_superset_of_alembic(three: Shop) -> None:
     )
     three.done("ibutsu-migrate", "-q", "downgrade", "base")
     assert both(three, "current") == ""
+
+
+def test_a_closed_pipe_is_no_error(three: Shop) -> None:
+    """Where a revision's own operation is the first to notice."""
+    read, write = os.pipe()
+    os.close(read)
+    program = Path(sys.executable).with_name("ibutsu-migrate")
+    done = subprocess.run(
+        [str(program), "upgrade", "head", "--sql"],
+        cwd=three.folder,
+        env={**os.environ, "PYTHONPATH": str(three.folder), "DATABASE": three.url},
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    os.close(write)
+    assert done.returncode == 141
+    assert "Error" not in done.stderr
+    assert "FAILED" not in done.stderr
 
 
 def test_revision_environment(three: Shop) -> None:

@@ -27,7 +27,7 @@ def run(folder: Path, *command: str, **environ: str) -> Result:
         if name not in ("IBUTSU_MIGRATE", "ALEMBIC_CONFIG", "PYTHONWARNINGS")
     }
     return subprocess.run(
-        [str(BIN / command[0]), *command[1:]],
+        [str(BIN / command[0]) if command[0] != "bash" else "bash", *command[1:]],
         cwd=folder,
         env={**known, **environ},
         capture_output=True,
@@ -366,6 +366,18 @@ def test_a_closed_pipe_is_no_error(command: str, tmp_path: Path) -> None:
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_full_disk_and_no_stdout_at_all(tmp_path: Path) -> None:
+    put(history(tmp_path), {"alembic.ini": INI})
+    program = BIN / "ibutsu-migrate"
+    full = run(tmp_path, "bash", "-c", f"{program} history > /dev/full")
+    assert full.returncode == 255
+    assert full.stderr == (
+        "FAILED: The output cannot be written: [Errno 28] No space left on device\n"
+    )
+    none = run(tmp_path, "bash", "-c", f"{program} history >&-")
+    assert (none.returncode, none.stderr) == (0, "")
 
 
 def test_ascii_output_as_alembics(tmp_path: Path) -> None:
