@@ -125,8 +125,8 @@ def describe(
         operation=operation,
         revision=getattr(script, "revision", None),
         path=path,
-        line=_line_in(path, error.__traceback__),
-        statement=getattr(error, "statement", None),
+        line=_line_in(path, error.__traceback__) or _origin(path, driver),
+        statement=getattr(error, "statement", None) or _sent(driver),
         kind="Interrupted" if stopped else type(driver).__name__,
         message=message,
         sqlstate=sqlstate(error),
@@ -146,6 +146,19 @@ def _line_in(path: str | None, trace: TracebackType | None) -> int | None:
             line = trace.tb_lineno
         trace = trace.tb_next
     return line
+
+
+def _origin(path: str | None, driver: object) -> int | None:
+    """The line that queued a statement, where it failed only later."""
+    origin = getattr(driver, "origin", None)
+    if not isinstance(origin, tuple) or origin[0] != path:
+        return None
+    return int(origin[1])
+
+
+def _sent(driver: object) -> str | None:
+    found = getattr(driver, "statement", None)
+    return found if isinstance(found, str) else None
 
 
 def _remedy(

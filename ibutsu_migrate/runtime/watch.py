@@ -26,6 +26,8 @@ _CANCEL_EVERY: Final = 0.5
 _FORGOTTEN_AFTER: Final = 30.0
 _LEAVES_WITHIN: Final = 4.5
 _SHOWN_SQL: Final = 100
+_LOOK_UNSEEN_EVERY: Final = 0.5
+_UNSEEN: Final = "(what was sent before)"
 
 
 class Watcher:
@@ -74,7 +76,9 @@ class Watcher:
         self._told: tuple[float, object] = (0.0, None)
         self._told_running: tuple[Statement | None, float] = (None, 0.0)
         self._terminated: set[int] = set()
-        self._beat = time.monotonic()
+        self._beat = self._looked = time.monotonic()
+        self._unseen_after = -1
+        self._unseen = Statement(_UNSEEN, self._beat, None)
 
     def start(self) -> None:
         """Begin to look on."""
@@ -131,19 +135,32 @@ class Watcher:
         if now - self._beat > _BEAT_EVERY:
             self._beat = now
             self._control.look("SELECT 1")
-        statement = self._session.current
-        if statement is None or statement.pid is None:
+        current = self._session.current
+        statement = current or self._uncounted(now)
+        if statement.pid is None or now - statement.began < _LOOK_EVERY:
             return
-        running = now - statement.began
-        if running < _LOOK_EVERY:
+        if current is None and now - self._looked < _LOOK_UNSEEN_EVERY:
             return
+        self._looked, running = now, now - statement.began
         queue = look(self._control.look, statement.pid)
-        if self._session.current is not statement:
+        if self._session.current is not current:
             return
         if queue.blockers:
             self._waits(queue, statement, now)
-        elif running > _SHOW_RUNNING_AFTER:
+        elif current is not None and running > _SHOW_RUNNING_AFTER:
             self._runs(statement, running, now)
+
+    def _uncounted(self, now: float) -> Statement:
+        """What may wait although nothing is being executed that we know of.
+
+        That is a COMMIT, what a driver has queued and sends with it, and what a
+        revision executes on the driver's own cursor.
+        """
+        count = self._session.tally.statements
+        if count != self._unseen_after:
+            self._unseen_after = count
+            self._unseen = Statement(_UNSEEN, now, self._session.pid)
+        return self._unseen
 
     def _waits(self, queue: Queue, statement: Statement, now: float) -> None:
         self.queue = queue
