@@ -66,6 +66,7 @@ ENVS = {
     "one": stock_env(),
     "each": stock_env(configure=EACH_ITS_OWN),
     "hook": HOOK_ENV,
+    "pipeline": HOOK_ENV.replace("create_app)", "create_app, pipeline=True)"),
 }
 """On psycopg2 with one transaction for all and one for each; on the C driver."""
 

@@ -32,7 +32,7 @@ SLEEP = "op.execute('SELECT pg_sleep(60)')"
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 
 
-@pytest.fixture(params=list(ENVS))
+@pytest.fixture(params=["one", "hook"])
 def safe(request: pytest.FixtureRequest, shop: Shop) -> Shop:
     """Mode safe, at a1."""
     shop.environ.update(SAFE)
