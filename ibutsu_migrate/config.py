@@ -20,13 +20,10 @@ ENVIRONMENT_VARIABLE: Final = "IBUTSU_MIGRATE"
 TOML_TABLE: Final = "tool.ibutsu_migrate"
 INI_OPTION: Final = "ibutsu_migrate"
 
-TRIAL_VARIABLE: Final = "IBUTSU_MIGRATE_TRY_SAFE"
-"""Lets the tests run mode safe before it is available."""
-
 _TOML_KEYS: Final = ("mode", "pipeline", *BY_NAME)
 _PREFIX: Final = f"{ENVIRONMENT_VARIABLE}_"
 # What this package reads from the environment besides the policies.
-_OTHER_VARIABLES: Final = frozenset(("STATS", "TRY_SAFE", "CODE_VERSION", "PIPELINE"))
+_OTHER_VARIABLES: Final = frozenset(("STATS", "CODE_VERSION", "PIPELINE"))
 
 
 class AlembicConfig(Protocol):
@@ -182,21 +179,6 @@ def settings_with(settings: Settings, **values: object) -> Settings:
     place = _Place(values, "argument {}")
     _refuse_unknown(place, BY_NAME)
     return _with_policies(settings, (place,))
-
-
-def require_available(settings: Settings) -> Settings:
-    """Refuse a mode that this version does not have.
-
-    Raises:
-        ConfigurationError: The mode is ``safe``.
-    """
-    if settings.mode is Mode.SAFE and not os.environ.get(TRIAL_VARIABLE):
-        raise ConfigurationError(
-            f"{settings.mode_source} asks for mode safe, which is not available in "
-            "this version. Nothing was done.",
-            remedy="Use fast, or off for stock Alembic.",
-        )
-    return settings
 
 
 @dataclass(frozen=True, slots=True)

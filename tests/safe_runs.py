@@ -16,7 +16,7 @@ import psycopg2
 if TYPE_CHECKING:
     from ibutsu_migrate.testing.cluster import Database
 
-SAFE = {"IBUTSU_MIGRATE": "safe", "IBUTSU_MIGRATE_TRY_SAFE": "1"}
+SAFE = {"IBUTSU_MIGRATE": "safe"}
 
 # As `alembic init` writes it, but for the database's place: one transaction for all.
 STOCK_ENV = """

@@ -181,7 +181,7 @@ def is_on(asked: Asked, options: Options) -> bool:
         return True
     from types import SimpleNamespace
 
-    from ..config import Mode, require_available, settings_for
+    from ..config import Mode, settings_for
 
     config = SimpleNamespace(
         attributes={},
@@ -191,7 +191,7 @@ def is_on(asked: Asked, options: Options) -> bool:
         toml_file_name=options.toml,
         cmd_opts=SimpleNamespace(x=x),
     )
-    return require_available(settings_for(config)).mode is not Mode.OFF
+    return settings_for(config).mode is not Mode.OFF
 
 
 def _layout(options: Options) -> Layout:

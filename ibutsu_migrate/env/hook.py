@@ -12,7 +12,7 @@ from alembic.config import Config
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.schema import MetaData
 
-from ..config import Mode, require_available, settings_for
+from ..config import Mode, settings_for
 from ..errors import ConfigurationError
 from ..troubles import URL_ATTRIBUTE
 from .connect import connected, keeps_its_driver, make_engine
@@ -87,7 +87,10 @@ def run_migrations(
     config = context.config
     set_up_logging(config)
     flask_app = _resolve_app(config, app)
-    mode = require_available(settings_for(config, app=flask_app)).mode
+    if flask_app is not None:
+        # Whoever asks for settings later sees the app's too.
+        config.attributes.setdefault("app", flask_app)
+    mode = settings_for(config).mode
     with flask_app.app_context() if flask_app is not None else nullcontext():
         database = _find_database(config, flask_app, url, db, driver, mode)
         if target_metadata is not None:

@@ -12,7 +12,7 @@ from alembic.script import base, revision
 from alembic.util import CommandError
 
 from .._native import require
-from ..config import Mode, require_available, settings_for
+from ..config import Mode, settings_for
 from ..errors import ConfigurationError, ExtensionError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _install_switch() -> None:
     @functools.wraps(stock)
     def from_config(cls: type[base.ScriptDirectory], config: Config) -> Any:
         try:
-            settings = require_available(settings_for(config))
+            settings = settings_for(config)
         except ConfigurationError as error:
             raise CommandError(str(error)) from error
         made = stock(cls, config)

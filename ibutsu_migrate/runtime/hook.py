@@ -29,7 +29,6 @@ from alembic.script import ScriptDirectory
 from ..config import (
     Mode,
     Settings,
-    require_available,
     settings_for,
     settings_from_environment,
     settings_with,
@@ -167,7 +166,7 @@ def _run_migrations(
     if operation is None or context.connection is None:
         return stock(context, **kw)
     settings = _settings_of(context)
-    if require_available(settings).mode is not Mode.SAFE:
+    if settings.mode is not Mode.SAFE:
         return stock(context, **kw)
     run = _make_run(context, context.connection, settings, operation)
     if run is None:

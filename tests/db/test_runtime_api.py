@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from alembic.config import Config
-from safe_runs import EFFECT, SAFE, TABLE, query, session, stock_env, write_env
+from safe_runs import EFFECT, TABLE, query, session, stock_env, write_env
 
 import ibutsu_migrate
 from ibutsu_migrate.errors import ConfigurationError, LockWaitError, RunError
@@ -51,7 +51,6 @@ handlers =
 @pytest.fixture
 def ini(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Path:
     """alembic.ini of a shop with a1 and b2; env.py sets up logging, as stock's does."""
-    monkeypatch.setenv("IBUTSU_MIGRATE_TRY_SAFE", SAFE["IBUTSU_MIGRATE_TRY_SAFE"])
     monkeypatch.setenv("DATABASE", shop.url)
     write_env(shop.folder, SETS_UP_LOGGING + stock_env())
     shop.add("a1", upgrade=TABLE, downgrade="op.drop_table('item')")

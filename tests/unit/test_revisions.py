@@ -304,7 +304,7 @@ def test_the_switch_in_the_configuration(
         assert type(script.revision_map) is kind
         assert script.get_heads() == ["b"]
         assert type(script.get_revision("a")) is Script or kind is RevisionMap
-    for mode, says in (("safe", "not available"), ("fst", "Did you mean 'fast'")):
+    for mode, says in (("fst", "Did you mean 'fast'"), ("sfe", "Did you mean 'safe'")):
         ini.write_text(
             f"[alembic]\nscript_location = {tmp_path}\nibutsu_migrate = {mode}\n"
         )
