@@ -161,8 +161,9 @@ def _run_migrations(
             _switch_for(step, context)
             yield step
 
+    if plan is not None:
+        functools.update_wrapper(planned, plan)
     context._migrations_fn = planned
-    functools.update_wrapper(planned, plan) if plan is not None else None
     try:
         return stock(context, **kw)
     finally:
@@ -171,7 +172,7 @@ def _run_migrations(
 
 def _switch_for(step: MigrationStep, context: MigrationContext) -> None:
     connection = context.connection
-    if connection is None or connection.dialect.driver != "ibutsu":
+    if connection is None or context.as_sql or connection.dialect.driver != "ibutsu":
         return
     if OPTION not in connection.get_execution_options():
         return
