@@ -62,8 +62,8 @@ c-test: ready ## The C tests and the fuzz corpora, under AddressSanitizer and UB
 fuzz: ready ## libFuzzer: make fuzz [F=scan] [T=60]
 	@$(PY) tools/fuzz.py $(if $(F),--target $(F)) $(if $(T),--seconds $(T))
 
-bench: ready ## Side by side with stock Alembic and psycopg2
-	@$(PY) benchmarks/run.py
+bench: ready ## Side by side with stock Alembic and psycopg2: make bench [SAVE=1]
+	@$(PY) benchmarks/run.py $(if $(SAVE),--save)
 	@$(PY) benchmarks/cli.py
 
 alembic-suite: ready ## Alembic's own tests with the graph in C and without: [A=1.19.2]

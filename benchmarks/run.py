@@ -181,7 +181,7 @@ def main() -> None:
     text = "\n".join(lines) + "\n"
     sys.stdout.write(text)
     if asked.save:
-        head = "# Benchmark results\n\nMade by `make bench`.\n\n"
+        head = "# Benchmark results\n\nMade by `make bench SAVE=1`.\n\n"
         (ROOT / "benchmarks" / "RESULTS.md").write_text(head + text)
 
 
