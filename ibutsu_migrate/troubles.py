@@ -38,6 +38,8 @@ FAILURE_ATTRIBUTE: Final = "ibutsu_migrate_failure"
 """Where a safe run leaves on an exception what is known about its failure."""
 
 _INSTALLED: Final = "_ibutsu_migrate_stock"
+# Before this a traceback leaves out the notes of a SyntaxError; Debian 12 has 3.11.2.
+_SYNTAX_NOTES: Final = (3, 11, 4)
 _NOT_UP_TO_DATE: Final = "Target database is not up to date."
 
 
@@ -213,7 +215,10 @@ def _run_cmd(
         if text is None:
             raise
         if not is_ours(config, error):
-            error.add_note(text)
+            if isinstance(error, SyntaxError) and sys.version_info < _SYNTAX_NOTES:
+                _say(text)
+            else:
+                error.add_note(text)
             raise
         _say(f"FAILED: {text}")
         sys.exit(1)

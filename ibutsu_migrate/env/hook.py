@@ -107,13 +107,17 @@ def run_migrations(
         if context.is_offline_mode():
             _run_offline(database, options)
         else:
-            queue = is_wanted(pipeline, config)
+            queued = is_wanted(pipeline, config)
             with _connection(config, database, mode) as connection:
-                if queue:
-                    switch_on(connection)
-                context.configure(connection=connection, **options)
-                with context.begin_transaction():
-                    context.run_migrations()
+                _run_online(connection, options, queued)
+
+
+def _run_online(connection: Connection, options: dict[str, Any], queued: bool) -> None:
+    if queued:
+        switch_on(connection)
+    context.configure(connection=connection, **options)
+    with context.begin_transaction():
+        context.run_migrations()
 
 
 def _run_offline(database: _Database, options: dict[str, Any]) -> None:
