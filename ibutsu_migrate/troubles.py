@@ -38,8 +38,9 @@ FAILURE_ATTRIBUTE: Final = "ibutsu_migrate_failure"
 """Where a safe run leaves on an exception what is known about its failure."""
 
 _INSTALLED: Final = "_ibutsu_migrate_stock"
-# Before this a traceback leaves out the notes of a SyntaxError; Debian 12 has 3.11.2.
-_SYNTAX_NOTES: Final = (3, 11, 4)
+# Older ones may leave the notes of a SyntaxError out of a traceback, as Debian 12's
+# 3.11.2 does.
+_SYNTAX_NOTES: Final = (3, 11, 7)
 _NOT_UP_TO_DATE: Final = "Target database is not up to date."
 
 
