@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SUITE = "forky"
-MIRROR = "http://deb.debian.org/debian"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 TIMEOUT = 600
 
@@ -47,6 +46,21 @@ def run(*command: str | Path) -> None:
         raise UnavailableError(f"{command[0]}: {' '.join(said[-2:])}")
 
 
+def mirror() -> str:
+    """Where this machine gets Debian's packages from."""
+    wanted = ("--format", "$(REPO_URI) $(ORIGIN) $(LABEL)", "Created-By: Packages")
+    told = subprocess.run(
+        ["apt-get", "indextargets", *wanted], capture_output=True, text=True
+    ).stdout
+    for line in told.splitlines():
+        address, *names = line.split()
+        if names == ["Debian", "Debian"]:
+            return address
+    raise UnavailableError(
+        "apt knows no mirror of Debian's packages; apt-get update, on Debian, helps"
+    )
+
+
 def apt(folder: Path) -> list[str]:
     """``apt-get`` with everything that it keeps below a folder of ours."""
     for name in ("etc", "state/lists/partial", "cache/archives/partial"):
@@ -54,7 +68,7 @@ def apt(folder: Path) -> list[str]:
     # An empty list of installed packages: everything is fetched, libc too.
     (folder / "status").touch()
     (folder / "etc" / "sources.list").write_text(
-        f"deb [signed-by={KEYRING}] {MIRROR} {SUITE} main\n"
+        f"deb [signed-by={KEYRING}] {mirror()} {SUITE} main\n"
     )
     options = {
         "Dir::State": folder / "state",

@@ -22,11 +22,11 @@
 
 #define NO_SLOT UINT32_MAX
 
-enum { TODO = 1, LIVE = 2, LOOKED = 4 };
+enum { PENDING = 1, LIVE = 2, LOOKED = 4 };
 
 typedef struct order {
     const imig_graph *g;
-    uint8_t *state;  /* per node: TODO, LIVE, LOOKED */
+    uint8_t *state;  /* per node: PENDING, LIVE, LOOKED */
     uint32_t *above; /* per node: live children */
     uint32_t *alive; /* per node: its children before this one are dead for good */
     uint32_t *slot;  /* per node: its slot while it is a current head */
@@ -162,11 +162,11 @@ emit(order *o, imig_vec *out, uint32_t slot)
     const uint32_t *needs = imig_edges_of(&o->g->needs, node);
     bool replaced = false;
     imig_vec_push(out, node);
-    o->state[node] &= (uint8_t)~TODO;
+    o->state[node] &= (uint8_t)~PENDING;
     o->slot[node] = NO_SLOT;
     for (uint32_t i = 0; i < imig_edges_count(&o->g->needs, node); i++) {
         uint32_t parent = needs[i];
-        if ((o->state[parent] & TODO) == 0 || o->slot[parent] != NO_SLOT)
+        if ((o->state[parent] & PENDING) == 0 || o->slot[parent] != NO_SLOT)
             continue;
         if (replaced) {
             append_head(o, parent);
@@ -238,14 +238,14 @@ imig_order(imig_vec *out, const imig_graph *g, uint8_t *marks, uint8_t bit,
         goto out;
     for (uint32_t node = 0; node < g->count; node++) {
         if ((marks[node] & bit) != 0) {
-            o.state[node] = TODO;
+            o.state[node] = PENDING;
             todo++;
         }
     }
     /* LOOKED: a head to start from, each once; heads that are not asked for are not. */
     for (size_t i = 0; i < heads.count; i++) {
         uint32_t node = heads.items[i];
-        if ((o.state[node] & (TODO | LOOKED)) == TODO) {
+        if ((o.state[node] & (PENDING | LOOKED)) == PENDING) {
             o.state[node] |= LOOKED;
             imig_vec_push(&starts, node);
         }
