@@ -174,6 +174,8 @@ main() {
         set_stamp "installed-$profile" "$(installed_key)"
     fi
     is_done built || build
+    # The demo copies these with their compiled files; nothing else runs them here.
+    [[ -d tests/server/__pycache__ ]] || $python -m compileall -q tests/server alembic
 }
 
 main

@@ -47,7 +47,8 @@ def _tell(folder: Path) -> Tally:
     with Cluster.start() as cluster:
         _say(f"PostgreSQL of {cluster.bin_dir} runs on a private socket", begin)
         first = _workspace(folder / "backend", cluster.create_database())
-        second = _workspace(folder / "flask", cluster.create_database())
+        # Nobody waits for it but the end: it stands back behind the first.
+        second = _workspace(folder / "flask", cluster.create_database(), nice=10)
         # On a database of its own, beside the other: most of it is start-up of Python.
         with ThreadPoolExecutor(1) as pool:
             flask = pool.submit(lambda: list(run_steps(second, FLASK)))
@@ -63,8 +64,9 @@ def _tell(folder: Path) -> Tally:
     return total
 
 
-def _workspace(folder: Path, database: Database) -> Workspace:
-    return Workspace.make(folder, database.url("psycopg2"), _connector(database))
+def _workspace(folder: Path, database: Database, nice: int = 0) -> Workspace:
+    url = database.url("psycopg2")
+    return Workspace.make(folder, url, _connector(database), nice)
 
 
 def _connector(database: Database) -> Callable[[], Any]:

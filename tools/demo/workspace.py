@@ -49,26 +49,31 @@ class Workspace:
         folder: Where commands run.
         url: The app's database, as SQLAlchemy's URL.
         connect: Makes a PEP 249 connection to the same database.
+        nice: How far commands stand back behind others, as in ``nice -n``.
     """
 
     folder: Path
     url: str
     connect: Callable[[], Any]
+    nice: int = 0
 
     @classmethod
-    def make(cls, folder: Path, url: str, connect: Callable[[], Any]) -> Workspace:
+    def make(
+        cls, folder: Path, url: str, connect: Callable[[], Any], nice: int = 0
+    ) -> Workspace:
         """Copy the files into a folder that is not there yet.
 
         Args:
             folder: Is made.
             url: The app's database.
             connect: Makes a PEP 249 connection to it.
+            nice: See above.
         """
         # With the compiled files: they go by the sources' times, which are kept.
         shutil.copytree(CHECKOUT / "alembic", folder / "alembic")
         shutil.copytree(CHECKOUT / "tests" / "server", folder / "server")
         (folder / "pyproject.toml").write_text(_PYPROJECT)
-        return cls(folder, url, connect)
+        return cls(folder, url, connect, nice)
 
     @property
     def models(self) -> Path:
@@ -99,7 +104,7 @@ class Workspace:
         path = self.folder / stats
         begin = time.perf_counter()
         ended = subprocess.run(
-            _words(command),
+            [*self._niceness(), *_words(command)],
             cwd=self.folder,
             env={
                 **os.environ,
@@ -115,6 +120,9 @@ class Workspace:
         )
         seconds = time.perf_counter() - begin
         return Done(command, ended.returncode, ended.stdout, seconds, path)
+
+    def _niceness(self) -> list[str]:
+        return ["nice", "-n", str(self.nice)] if self.nice else []
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the database.
