@@ -251,7 +251,6 @@ SERVER_TEXT: Final[dict[str, Callable[[random.Random], str]]] = {
     "tsvector": lambda rng: "a:1 'b c':2",
     "pg_lsn": lambda rng: "16/B374D848",
     "xid": lambda rng: "7",
-    "xml": lambda rng: "<a>1</a>",
     "int4range": lambda rng: _range(rng, _small),
     "int8range": lambda rng: _range(rng, _small),
     "numrange": lambda rng: _range(rng, lambda r: decimal.Decimal(_small(r)) / 8),

@@ -485,3 +485,8 @@ def test_ranges() -> None:
     assert str(Multirange([value, Range()])) == "{[1,5),[,)}"
     with pytest.raises(ValueError, match="bounds of a range"):
         Range(1, 2, "{}")
+
+
+def test_xml_is_text() -> None:
+    """By itself: a server built without libxml has no value of that type."""
+    assert _pq.decode(142, b"<a>1</a>") == "<a>1</a>"
