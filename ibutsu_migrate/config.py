@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import enum
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,8 +23,18 @@ INI_OPTION: Final = "ibutsu_migrate"
 
 _TOML_KEYS: Final = ("mode", "pipeline", *BY_NAME)
 _PREFIX: Final = f"{ENVIRONMENT_VARIABLE}_"
-# What this package reads from the environment besides the policies.
-_OTHER_VARIABLES: Final = frozenset(("STATS", "CODE_VERSION", "PIPELINE"))
+# What this package, its build and its tests read from the environment besides the
+# policies.
+_OTHER_VARIABLES: Final = frozenset(
+    (
+        *("STATS", "CODE_VERSION", "PIPELINE"),
+        *("PG_BIN", "PG_CONFIG", "WITHOUT_PQ", "WERROR", "DEBUG", "SANITIZE"),
+        *("SEED", "VALUES", "TEST_PRELOAD"),
+    )
+)
+# Kubernetes gives every pod such variables for each Service of its namespace: one
+# called ibutsu-migrate must not stop a run.
+_SERVICE_VARIABLE: Final = re.compile(r"SERVICE_HOST|(SERVICE_)?PORT(_\w+)?")
 
 
 class AlembicConfig(Protocol):
@@ -292,9 +303,13 @@ def _prefixed(
     found = {
         key[len(prefix) :].lower(): value
         for key, value in values.items()
-        if key.startswith(prefix) and key[len(prefix) :] not in _OTHER_VARIABLES
+        if key.startswith(prefix) and not _is_no_policy(key[len(prefix) :])
     }
     return {**found, "mode": values[mode]} if mode in values else found
+
+
+def _is_no_policy(name: str) -> bool:
+    return name in _OTHER_VARIABLES or _SERVICE_VARIABLE.fullmatch(name) is not None
 
 
 def _ini_values(parser: ConfigParser, section: str) -> Mapping[str, object]:

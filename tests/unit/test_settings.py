@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pickle
+import re
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,14 @@ from ibutsu_migrate.errors import ConfigurationError
 from ibutsu_migrate.policies import BY_NAME, POLICIES, show_seconds
 
 SAFE = {"IBUTSU_MIGRATE": "safe"}
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+ROOT = Path(__file__).parents[2]
+SOURCES = [
+    ROOT / "setup.py",
+    *(ROOT / "tools").glob("*.sh"),
+    *(ROOT / "ibutsu_migrate").rglob("*.py"),
+    *(ROOT / "tests" / "db").glob("test_[iv]*.py"),
+]
+REFERENCE = ROOT / "docs" / "reference" / "settings.md"
 
 
 @pytest.fixture
@@ -146,6 +154,25 @@ def test_an_unknown_name_is_refused_with_the_nearest(
     with pytest.raises(ConfigurationError, match=r"(?i)lock_timeot") as caught:
         settings_for(config, environ, app)
     assert "Did you mean 'lock_timeout'?" in str(caught.value)
+
+
+def test_variables_that_are_no_settings() -> None:
+    """What this project reads itself, and what Kubernetes gives every pod."""
+    used: set[str] = set()
+    for path in SOURCES:
+        used.update(re.findall(r"\bIBUTSU_MIGRATE_[A-Z]\w+", path.read_text()))
+    policies = {f"IBUTSU_MIGRATE_{name.upper()}" for name in BY_NAME}
+    kubernetes = {
+        "IBUTSU_MIGRATE_SERVICE_HOST",
+        "IBUTSU_MIGRATE_SERVICE_PORT",
+        "IBUTSU_MIGRATE_SERVICE_PORT_HTTP",
+        "IBUTSU_MIGRATE_PORT",
+        "IBUTSU_MIGRATE_PORT_5432_TCP_ADDR",
+    }
+    assert "IBUTSU_MIGRATE_PG_BIN" in used
+    environ = dict.fromkeys((used | kubernetes) - policies, "1")
+    found = settings_for(Config(), {**environ, **SAFE})
+    assert found.sources == ()
 
 
 def test_other_modes_do_not_read_policies(config: Config) -> None:
