@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from importlib.metadata import version
 
 import pytest
@@ -9,6 +10,16 @@ import pytest
 from ibutsu_migrate._native import require
 from ibutsu_migrate.errors import ExtensionError, IbutsuMigrateError
 from ibutsu_migrate.testing.servers import find_server
+
+
+def pytest_configure() -> None:
+    """Let tests and their child processes be interrupted, wherever they run.
+
+    A shell without job control (``make test &`` in a script, ``nohup``) has its
+    background commands ignore SIGINT, and so does whatever they start.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
