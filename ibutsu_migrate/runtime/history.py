@@ -65,7 +65,7 @@ class PastRun:
         heads_after: Where it was then; None where that was not written.
         error: What went wrong.
         database_user: Who was connected.
-        system_user: Whose process it was.
+        os_user: Whose process it was.
         host: Where that ran.
         process: Its number.
         program: Its name.
@@ -85,7 +85,7 @@ class PastRun:
     heads_after: tuple[str, ...] | None
     error: str | None
     database_user: str | None
-    system_user: str | None
+    os_user: str | None
     host: str
     process: int
     program: str | None

@@ -30,6 +30,7 @@ from .hook import HISTORY_SCHEMA as SCHEMA
 from .names import SPACE, control_name
 
 # One statement each, and all of them harmless when the thing is there.
+# No column has the name of a word that a later PostgreSQL reserves (16: system_user).
 _VERSIONS: Final = (
     (
         f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",
@@ -47,7 +48,7 @@ _VERSIONS: Final = (
             waited_seconds float8 NOT NULL,
             error text,
             database_user text,
-            system_user text,
+            os_user text,
             host text NOT NULL,
             process int NOT NULL,
             program text,
@@ -84,10 +85,10 @@ WHERE outcome IS NULL AND version_table = :version_table
 
 _RUN: Final = f"""
 INSERT INTO {SCHEMA}.run (id, operation, target, version_table, heads_before,
-    waited_seconds, database_user, system_user, host, process, program,
+    waited_seconds, database_user, os_user, host, process, program,
     package_version, code_version)
 VALUES (:id, :operation, :target, :version_table, string_to_array(:heads, ','),
-    :waited, :database_user, :system_user, :host, :process, :program, :package, :code)
+    :waited, :database_user, :os_user, :host, :process, :program, :package, :code)
 """  # noqa: S608
 
 _STEP: Final = f"""
@@ -224,7 +225,7 @@ def _run_values(start: RunStarted, plan: PlanMade) -> dict[str, Any]:
         "heads": ",".join(plan.heads),
         "waited": plan.waited_seconds,
         "database_user": start.user,
-        "system_user": _system_user(),
+        "os_user": _os_user(),
         "host": socket.gethostname(),
         "process": os.getpid(),
         "program": os.path.basename(sys.argv[0]) if sys.argv else None,
@@ -233,7 +234,7 @@ def _run_values(start: RunStarted, plan: PlanMade) -> dict[str, Any]:
     }
 
 
-def _system_user() -> str | None:
+def _os_user() -> str | None:
     # In a container the user may have a number and no name.
     try:
         return getpass.getuser()
