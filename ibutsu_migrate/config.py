@@ -145,7 +145,11 @@ def settings_from_environment(environ: Mapping[str, str]) -> Settings:
 
 
 def settings_for(
-    config: AlembicConfig, environ: Mapping[str, str] | None = None, app: Any = None
+    config: AlembicConfig,
+    environ: Mapping[str, str] | None = None,
+    app: Any = None,
+    *,
+    in_any_mode: bool = False,
 ) -> Settings:
     """Settings as all that an Alembic command can see gives them.
 
@@ -157,6 +161,7 @@ def settings_for(
         config: Alembic's ``Config``.
         environ: ``os.environ`` where None.
         app: A Flask app; by default the one in ``config.attributes["app"]``.
+        in_any_mode: Whether to read the policies for whoever wants to see them.
 
     Raises:
         ConfigurationError: A value cannot be meant, pyproject.toml cannot be read, or
@@ -172,7 +177,7 @@ def settings_for(
             break
     else:
         settings = Settings()
-    if settings.mode is not Mode.SAFE:
+    if settings.mode is not Mode.SAFE and not in_any_mode:
         return settings
     return _with_policies(settings, _places(config, environ, app))
 
@@ -273,7 +278,7 @@ def _places(
         )
     toml = getattr(config, "toml_file_name", None)
     if toml is not None:
-        yield _Place(_toml_table(Path(toml)), f"{{}} in [{TOML_TABLE}] of {toml}")
+        yield _Place(toml_table(Path(toml)), f"{{}} in [{TOML_TABLE}] of {toml}")
     ini = getattr(config, "config_file_name", None)
     section = config.config_ini_section
     yield _Place(
@@ -323,7 +328,7 @@ def _ini_values(parser: ConfigParser, section: str) -> Mapping[str, object]:
     )
 
 
-def _toml_table(path: Path) -> Mapping[str, object]:
+def toml_table(path: Path) -> Mapping[str, object]:
     """``[tool.ibutsu_migrate]``; empty where there is no such file or table."""
     try:
         text = path.read_text(encoding="utf-8")

@@ -62,6 +62,7 @@ NEVER = {
     "cli.arguments": ("alembic", "ibutsu_migrate"),
     "cli.answers": ("alembic",),
     "cli.check": ("alembic",),
+    "cli.settings": ("alembic",),
     "revisions": (
         "sqlalchemy",
         "flask",

@@ -4,6 +4,7 @@
     arguments.py  a command line that needs no argparse
     answers.py    heads, history, show, branches from the scan
     check.py      check-history
+    settings.py   config
     stock.py      everything else: the real Alembic
 
 Only this package prints and exits. ``docs/design/cli.md`` says how it is quick.

@@ -26,6 +26,7 @@ FLAGS: Final = {
     "show": {},
     "branches": {**_VERBOSE},
     "check-history": {"--json": "json", "--allow-branches": "allow_branches"},
+    "config": {"--json": "json"},
 }
 
 _BEFORE: Final = {

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..config import AlembicConfig
     from ..layout import Layout
     from ..options import Options
     from .arguments import Asked
@@ -95,10 +96,9 @@ def _flush() -> None:
 def _run(arguments: list[str]) -> int:
     asked = parse(arguments)
     if asked is not None:
-        if asked.command == "check-history":
-            from .check import run
-
-            return run(asked)
+        own = _own(asked)
+        if own is not None:
+            return own
         text = _answered(asked)
         if text is not None:
             if not asked.quiet:
@@ -107,6 +107,19 @@ def _run(arguments: list[str]) -> int:
     from .stock import run_alembic
 
     return run_alembic(arguments)
+
+
+def _own(asked: Asked) -> int | None:
+    """Run a command that is this program's own; None for Alembic's."""
+    if asked.command == "check-history":
+        from .check import run as check
+
+        return check(asked)
+    if asked.command == "config":
+        from .settings import run as tell
+
+        return tell(asked)
+    return None
 
 
 def _answered(asked: Asked) -> str | None:
@@ -179,19 +192,27 @@ def is_on(asked: Asked, options: Options) -> bool:
     named = os.environ.get("IBUTSU_MIGRATE", "").strip()
     if not x and named in ("", "fast") and not options.has_own_settings():
         return True
-    from types import SimpleNamespace
-
     from ..config import Mode, settings_for
 
-    config = SimpleNamespace(
+    return settings_for(config_of(asked, options)).mode is not Mode.OFF
+
+
+def config_of(asked: Asked, options: Options) -> AlembicConfig:
+    """What settings are read from, without Alembic's ``Config``.
+
+    Raises:
+        ConfigurationError: The .ini file is none.
+    """
+    from types import SimpleNamespace
+
+    return SimpleNamespace(
         attributes={},
         file_config=options.parser,
         config_ini_section=asked.name,
         config_file_name=options.ini,
         toml_file_name=options.toml,
-        cmd_opts=SimpleNamespace(x=x),
+        cmd_opts=SimpleNamespace(x=asked.x),
     )
-    return settings_for(config).mode is not Mode.OFF
 
 
 def _layout(options: Options) -> Layout:

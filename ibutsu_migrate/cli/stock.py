@@ -11,30 +11,46 @@ from alembic.config import CommandLine, Config
 
 from .. import __version__
 from ..troubles import PROGRAM_ATTRIBUTE
+from .arguments import Asked
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
 
 PROGRAM: Final = "ibutsu-migrate"
-_CHECK_HELP: Final = (
-    "Find all that is wrong with the revision files, without a database."
-)
+_HELP: Final = {
+    "check-history": (
+        "Find all that is wrong with the revision files, without a database."
+    ),
+    "config": "List every setting, its value and the place that says so.",
+}
 
 
 class _Line(CommandLine):
-    """Alembic's command line under another name, with our command beside its own."""
+    """Alembic's command line under another name, with our commands beside its own."""
 
     def _generate_args(self, prog: str | None) -> None:
         super()._generate_args(prog)
-        parser = self.subparsers.add_parser("check-history", help=_CHECK_HELP)
-        parser.add_argument("--json", action="store_true", help="Print JSON")
+        parser = self._own("check-history", _check_history, "json", "allow_branches")
         parser.add_argument(
             "--allow-branches", action="store_true", help="Several heads are meant"
         )
-        parser.set_defaults(cmd=(_check_history, [], ["json", "allow_branches"]))
+        self._own("config", _config, "json")
         for action in self.parser._actions:
             if isinstance(action, argparse._VersionAction):
                 action.version = f"%(prog)s {__version__}, alembic {alembic_version}"
+
+    def _own(
+        self, name: str, command: Callable[..., None], *options: str
+    ) -> argparse.ArgumentParser:
+        """Add a command of ours, with ``--json``."""
+        text = _HELP[name]
+        parser: argparse.ArgumentParser = self.subparsers.add_parser(
+            name, help=text, description=text
+        )
+        parser.add_argument("--json", action="store_true", help="Print JSON")
+        parser.set_defaults(cmd=(command, [], list(options)))
+        return parser
 
     def run_cmd(self, config: Config, options: Namespace) -> None:
         config.attributes[PROGRAM_ATTRIBUTE] = PROGRAM
@@ -43,17 +59,28 @@ class _Line(CommandLine):
 
 def _check_history(config: Config, json: bool, allow_branches: bool) -> None:
     """The command in a spelling that only argparse reads."""
-    from .arguments import Asked
     from .check import run
 
+    asked = _asked(config, "check-history", json=json, allow_branches=allow_branches)
+    sys.exit(run(asked))
+
+
+def _config(config: Config, json: bool) -> None:
+    """As ``_check_history``."""
+    from .settings import run
+
+    sys.exit(run(_asked(config, "config", json=json)))
+
+
+def _asked(config: Config, command: str, **flags: bool) -> Asked:
     options = config.cmd_opts
-    asked = Asked("check-history")
+    asked = Asked(command)
     asked.config = list(getattr(options, "config", None) or ())
     asked.name = config.config_ini_section
+    asked.x = list(getattr(options, "x", None) or ())
     asked.quiet = bool(getattr(options, "quiet", False))
-    flags = {"json": json, "allow_branches": allow_branches}
     asked.flags = {name for name, given in flags.items() if given}
-    sys.exit(run(asked))
+    return asked
 
 
 def run_alembic(arguments: list[str]) -> int:

@@ -1,0 +1,122 @@
+"""``config``: every setting, what it is, and which place said so."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..config import TOML_TABLE, Mode, settings_for, toml_table
+from ..errors import IbutsuMigrateError
+from ..policies import POLICIES, show_seconds
+from .program import FAILED, config_of, options_of, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..config import AlembicConfig, Settings
+    from .arguments import Asked
+
+SCHEMA: Final = "ibutsu-migrate/config/1"
+
+_PIPELINE: Final = "IBUTSU_MIGRATE_PIPELINE"
+_HELD_BACK: Final = (
+    "In mode {} none but `mode` and `pipeline` count; the others are what mode safe "
+    "would go by."
+)
+_NOT_RUN: Final = (
+    "env.py is not run for this: what it says itself, or a Flask config that it reads, "
+    "is not in the list."
+)
+
+
+def run(asked: Asked) -> int:
+    """Print the settings.
+
+    Args:
+        asked: The command line.
+
+    Returns:
+        0, or 255 where a setting cannot be meant or is none.
+    """
+    try:
+        config = config_of(asked, options_of(asked))
+        settings = settings_for(config, in_any_mode=True)
+        told = as_values(settings, config)
+    except IbutsuMigrateError as error:
+        print(f"FAILED: {error}", file=sys.stderr)
+        return FAILED
+    if not asked.quiet:
+        write(as_json(told) if "json" in asked.flags else as_text(told))
+    return 0
+
+
+def as_values(settings: Settings, config: AlembicConfig) -> dict[str, Any]:
+    """The settings for programs; ``docs/reference/json.md`` has the schema.
+
+    Raises:
+        ConfigurationError: pyproject.toml cannot be read.
+    """
+    safe = settings.mode is Mode.SAFE
+    mode = _told("mode", str(settings.mode), "fast", settings.mode_source)
+    listed = [{**mode, "counts": True}]
+    for policy in POLICIES:
+        value, source = getattr(settings, policy.name), settings.source_of(policy.name)
+        listed.append(
+            {**_told(policy.name, value, policy.default, source), "counts": safe}
+        )
+    listed.append({**_pipeline(config), "counts": settings.mode is not Mode.OFF})
+    return {"schema": SCHEMA, "mode": str(settings.mode), "settings": listed}
+
+
+def _told(name: str, value: object, default: str, source: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "value": value,
+        "text": _shown(value),
+        "default": default,
+        "source": source,
+    }
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value is None or isinstance(value, (int, float)):
+        return show_seconds(value)
+    return str(value)
+
+
+def _pipeline(config: AlembicConfig) -> dict[str, Any]:
+    """The driver's setting, which env.py's own argument may stand between."""
+    text = os.environ.get(_PIPELINE, "").strip().lower()
+    if text:
+        return _told("pipeline", text, "env.py", f"{_PIPELINE} in the environment")
+    toml = getattr(config, "toml_file_name", None)
+    table = toml_table(Path(toml)) if toml is not None else {}
+    if "pipeline" in table:
+        source = f"pipeline in [{TOML_TABLE}] of {toml}"
+        return _told("pipeline", table["pipeline"], "env.py", source)
+    return _told("pipeline", "env.py", "env.py", "default")
+
+
+def as_json(told: dict[str, Any]) -> str:
+    """The settings as JSON."""
+    return json.dumps(told, indent=2) + "\n"
+
+
+def as_text(told: dict[str, Any]) -> str:
+    """The settings for people: name, value, place."""
+    rows = [(each["name"], each["text"], each["source"]) for each in told["settings"]]
+    lines = list(_columns(rows))
+    if told["mode"] != Mode.SAFE:
+        lines += ["", _HELD_BACK.format(told["mode"])]
+    return "\n".join([*lines, "", _NOT_RUN]) + "\n"
+
+
+def _columns(rows: list[tuple[str, str, str]]) -> Iterable[str]:
+    first, second = (max(len(row[at]) for row in rows) for at in (0, 1))
+    for name, text, source in rows:
+        yield f"{name:<{first}}  {text:<{second}}  {source}"
