@@ -13,13 +13,15 @@ from ibutsu_migrate.testing.servers import find_server
 
 
 def pytest_configure() -> None:
-    """Let tests and their child processes be interrupted, wherever they run.
+    """Let tests and their child processes be signalled, wherever they run.
 
-    A shell without job control (``make test &`` in a script, ``nohup``) has its
-    background commands ignore SIGINT, and so does whatever they start.
+    Who is started by ``nohup``, or in the background of a shell without job control,
+    ignores SIGHUP or SIGINT, and so does whatever it starts.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
