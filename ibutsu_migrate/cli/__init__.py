@@ -5,6 +5,8 @@
     answers.py    heads, history, show, branches from the scan
     check.py      check-history
     settings.py   config
+    ask.py        what log, verify and plan have in common
+    log.py        log
     stock.py      everything else: the real Alembic
 
 Only this package prints and exits. ``docs/design/cli.md`` says how it is quick.

@@ -12,6 +12,7 @@ from alembic.config import CommandLine, Config
 from .. import __version__
 from ..troubles import PROGRAM_ATTRIBUTE
 from .arguments import Asked
+from .ask import STATUS
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -22,6 +23,7 @@ _HELP: Final = {
     "check-history": (
         "Find all that is wrong with the revision files, without a database."
     ),
+    "log": "Tell which runs the database remembers: who, when, what, how it ended.",
     "config": "List every setting, its value and the place that says so.",
 }
 
@@ -36,6 +38,14 @@ class _Line(CommandLine):
             "--allow-branches", action="store_true", help="Several heads are meant"
         )
         self._own("config", _config, "json")
+        parser = self._own("log", _log, "json", "number")
+        parser.add_argument(
+            *("-n", "--number"),
+            type=_number,
+            default=20,
+            metavar="N",
+            help="How many runs, 20 by default; 0: all",
+        )
         for action in self.parser._actions:
             if isinstance(action, argparse._VersionAction):
                 action.version = f"%(prog)s {__version__}, alembic {alembic_version}"
@@ -52,9 +62,13 @@ class _Line(CommandLine):
         parser.set_defaults(cmd=(command, [], list(options)))
         return parser
 
+    status = 0
+    """What the program exits with, if nothing exits before."""
+
     def run_cmd(self, config: Config, options: Namespace) -> None:
         config.attributes[PROGRAM_ATTRIBUTE] = PROGRAM
         super().run_cmd(config, options)
+        self.status = config.attributes.get(STATUS, 0)
 
 
 def _check_history(config: Config, json: bool, allow_branches: bool) -> None:
@@ -70,6 +84,18 @@ def _config(config: Config, json: bool) -> None:
     from .settings import run
 
     sys.exit(run(_asked(config, "config", json=json)))
+
+
+def _log(config: Config, json: bool, number: int) -> None:
+    from .log import log
+
+    log(config, json, number)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return int(text)
 
 
 def _asked(config: Config, command: str, **flags: bool) -> Asked:
@@ -90,7 +116,8 @@ def run_alembic(arguments: list[str]) -> int:
         arguments: As in ``sys.argv[1:]``.
 
     Returns:
-        0. Failures exit, with Alembic's status.
+        0, or what a command of ours says. Failures exit, with Alembic's status.
     """
-    _Line(PROGRAM).main(arguments)
-    return 0
+    line = _Line(PROGRAM)
+    line.main(arguments)
+    return line.status

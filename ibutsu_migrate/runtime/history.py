@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from sqlalchemy import text
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import bindparam, text
 from sqlalchemy.engine import Connection
 
 from .hook import HISTORY_SCHEMA as SCHEMA
+from .look import look
+from .names import read_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,8 @@ class PastRun:
         version_table: With its schema.
         started: When the lock was held and the plan was made.
         finished: When; None where it is going on, or died.
-        outcome: ``done``, ``failed``, ``interrupted``, ``died``; None: going on.
+        outcome: ``done``, ``failed``, ``interrupted``, ``died``; None: going on, as far
+            as can be seen.
         heads_before: Where the database was.
         heads_after: Where it was then; None where that was not written.
         error: What went wrong.
@@ -93,6 +99,18 @@ class PastRun:
     code_version: str | None
     steps: tuple[PastStep, ...] = ()
 
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None where its end was not written down."""
+        if self.finished is None:
+            return None
+        return (self.finished - self.started).total_seconds()
+
+    @property
+    def lock_seconds(self) -> float:
+        """The longest wait for a table."""
+        return max((step.lock_seconds for step in self.steps), default=0.0)
+
     def as_json(self) -> Mapping[str, Any]:
         """All attributes."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -100,12 +118,62 @@ class PastRun:
             **found,
             "started": self.started.isoformat(),
             "finished": self.finished.isoformat() if self.finished else None,
+            "seconds": self.seconds,
+            "lock_seconds": self.lock_seconds,
             "steps": [step.as_json() for step in self.steps],
         }
 
 
 _RUN_COLUMNS: Final = tuple(f.name for f in fields(PastRun) if f.name != "steps")
 _STEP_COLUMNS: Final = tuple(field.name for field in fields(PastStep))
+
+
+_ALIVE: Final = "SELECT application_name FROM pg_stat_activity"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is written down in a database.
+
+    Attributes:
+        kept: ``yes``; ``none``: nothing was written yet; ``unsupported``: this kind of
+            database has none.
+        database: Its kind, as SQLAlchemy calls it.
+        runs: The newest first.
+    """
+
+    kept: Literal["yes", "none", "unsupported"]
+    database: str
+    runs: tuple[PastRun, ...] = ()
+
+    def as_json(self) -> Mapping[str, Any]:
+        """All attributes."""
+        runs = [run.as_json() for run in self.runs]
+        return {"history": self.kept, "database": self.database, "runs": runs}
+
+
+def history_of(config: Config, limit: int | None = 20) -> History:
+    """Read the history of the database that env.py connects to.
+
+    Args:
+        config: Alembic's.
+        limit: How many runs; None: all.
+
+    Raises:
+        RunError: env.py does not ask a database.
+        sqlalchemy.exc.DBAPIError: The history may not be read.
+        Exception: What env.py raises.
+    """
+
+    def ask(heads: object, context: MigrationContext) -> History:
+        kind, connection = context.dialect.name, context.connection
+        if kind != "postgresql" or connection is None:
+            return History("unsupported", kind)
+        if not _is_there(connection):
+            return History("none", kind)
+        return History("yes", kind, read_history(connection, limit))
+
+    return look(config, ScriptDirectory.from_config(config), ask)
 
 
 def read_history(connection: Connection, limit: int | None = 20) -> tuple[PastRun, ...]:
@@ -121,28 +189,50 @@ def read_history(connection: Connection, limit: int | None = 20) -> tuple[PastRu
     Raises:
         sqlalchemy.exc.DBAPIError: It may not be read.
     """
-    there = text("SELECT to_regclass(:name) IS NOT NULL")
-    if not connection.execute(there, {"name": f"{SCHEMA}.run"}).scalar_one():
+    if not _is_there(connection):
         return ()
     columns = ", ".join(_RUN_COLUMNS)
     runs = text(
         f"SELECT {columns} FROM {SCHEMA}.run ORDER BY started DESC, id LIMIT :limit"  # noqa: S608
     )
     rows = connection.execute(runs, {"limit": limit}).all()
-    return tuple(_with_steps(connection, row) for row in rows)
+    found = [dict(zip(_RUN_COLUMNS, row, strict=True)) for row in rows]
+    steps = _steps(connection, [run["id"] for run in found])
+    if any(run["outcome"] is None for run in found):
+        _settle(connection, found)
+    return tuple(_run(run, steps) for run in found)
 
 
-def _with_steps(connection: Connection, row: Any) -> PastRun:
-    values = dict(zip(_RUN_COLUMNS, row, strict=True))
+def _is_there(connection: Connection) -> bool:
+    there = text("SELECT to_regclass(:name) IS NOT NULL")
+    return bool(connection.execute(there, {"name": f"{SCHEMA}.run"}).scalar_one())
+
+
+def _settle(connection: Connection, runs: Iterable[dict[str, Any]]) -> None:
+    """Find those that were killed: no connection has their name any more.
+
+    A standby has none of its primary's connections to look at.
+    """
+    if connection.execute(text("SELECT pg_is_in_recovery()")).scalar_one():
+        return
+    alive = {read_name(row[0]).run_id for row in connection.execute(text(_ALIVE))}
+    for run in runs:
+        if run["outcome"] is None and run["id"] not in alive:
+            run["outcome"] = "died"
+
+
+def _run(values: dict[str, Any], steps: Mapping[str, Iterable[PastStep]]) -> PastRun:
     for name in ("heads_before", "heads_after"):
         values[name] = tuple(values[name]) if values[name] is not None else None
-    return PastRun(**values, steps=tuple(_steps(connection, values["id"])))
+    return PastRun(**values, steps=tuple(steps.get(values["id"], ())))
 
 
-def _steps(connection: Connection, run: str) -> Iterator[PastStep]:
+def _steps(connection: Connection, runs: list[str]) -> Mapping[str, list[PastStep]]:
     columns = ", ".join(_STEP_COLUMNS)
-    found = text(
-        f"SELECT {columns} FROM {SCHEMA}.step WHERE run = :run ORDER BY number"  # noqa: S608
-    )
-    for row in connection.execute(found, {"run": run}):
-        yield PastStep(*row)
+    sql = text(
+        f"SELECT run, {columns} FROM {SCHEMA}.step WHERE run IN :runs ORDER BY number"  # noqa: S608
+    ).bindparams(bindparam("runs", expanding=True))
+    found: dict[str, list[PastStep]] = {}
+    for run, *values in connection.execute(sql, {"runs": runs}):
+        found.setdefault(run, []).append(PastStep(*values))
+    return found

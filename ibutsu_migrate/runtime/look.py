@@ -1,0 +1,97 @@
+"""Commands that only look: env.py connects, a function asks, nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ..errors import RunError
+from ..troubles import URL_ATTRIBUTE
+from .driver import is_autocommit, sqlstate
+
+Found = TypeVar("Found")
+Ask = Callable[[tuple[str, ...], MigrationContext], Found]
+
+_NOT_ALLOWED: Final = "42501"
+
+
+def look(config: Config, script: ScriptDirectory, ask: Ask[Found]) -> Found:
+    """Have env.py connect, and ask.
+
+    Args:
+        config: Alembic's.
+        script: The files.
+        ask: Called with the database's heads and Alembic's context, whose connection is
+            open. Of an env.py with several databases the first is asked.
+
+    Raises:
+        RunError: env.py does not get so far.
+        Exception: What env.py or the function raises.
+    """
+    found: list[Found] = []
+
+    def only_look(heads: Any, context: MigrationContext) -> list[Any]:
+        if context.connection is not None:
+            config.attributes.setdefault(URL_ATTRIBUTE, context.connection.engine.url)
+        if not found:
+            found.append(ask(tuple(sorted(heads)), context))
+        return []
+
+    # Alembic's own word for a command that only looks.
+    only_look.__module__ = "alembic.command"
+    only_look.__qualname__ = "current.<locals>.look"
+    with EnvironmentContext(config, script, fn=only_look, dont_mutate=True):
+        script.run_env()
+    if not found:
+        raise RunError(
+            "env.py did not ask the database for its revisions.",
+            remedy="It must call context.run_migrations() on a connection.",
+        )
+    return found[0]
+
+
+def rows_of(
+    connection: Connection, sql: str, values: Mapping[str, Any] | None = None
+) -> Sequence[Any]:
+    """The rows of a statement; one that fails does not end the transaction.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: It fails.
+    """
+    with _apart(connection):
+        return connection.execute(text(sql), values or {}).all()
+
+
+def rows_if_allowed(
+    connection: Connection, sql: str, values: Mapping[str, Any] | None = None
+) -> Sequence[Any] | None:
+    """As ``rows_of``; None where the user may not read it.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: It fails for another reason.
+    """
+    try:
+        return rows_of(connection, sql, values)
+    except DBAPIError as error:
+        if sqlstate(error) != _NOT_ALLOWED:
+            raise
+        return None
+
+
+@contextmanager
+def _apart(connection: Connection) -> Iterator[None]:
+    # Where each statement commits by itself there is no savepoint, and no need of one.
+    if is_autocommit(connection.connection.dbapi_connection):
+        yield
+        return
+    with connection.begin_nested():
+        yield
