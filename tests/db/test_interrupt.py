@@ -37,6 +37,8 @@ import io, os, signal, sys, time
 from ibutsu_migrate.engine import dbapi
 
 dsn = sys.argv[1]
+# An endless COPY that nobody stops would fill the disk.
+signal.alarm(90)
 
 class Endless:
     def read(self, size):
