@@ -313,19 +313,24 @@ def not_up_to_date(
     )
 
 
-def unknown_in_database(unknown: str, heads: Collection[str], program: str) -> str:
+def unknown_in_database(
+    unknown: str, heads: Collection[str], program: str, arrival: str | None = None
+) -> str:
     """Advice where the database is stamped with a revision that no file has.
 
     Args:
         unknown: That revision.
         heads: Heads of the files.
         program: ``alembic`` or ``flask db``.
+        arrival: What the history knows of how it came there.
     """
     ends = ", ".join(sorted(heads)) or "no revision"
+    known = f"{arrival[:1].upper()}{arrival[1:]}.\n" if arrival else ""
     return (
         f"The database is stamped with {unknown!r}, and no revision file has this id: "
         "it is ahead of these files (newer or other code migrated it), or the file was "
         f"deleted or renamed. These files end at {ends}. Nothing was changed.\n"
+        f"{known}"
         "Use the code that has the file; `git log --all --oneline -S "
         f"{unknown} -- '*.py'` looks for it.\n"
         "Only if it is gone for good and the schema is that of a revision you have: "

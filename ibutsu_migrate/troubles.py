@@ -154,17 +154,19 @@ def _run_migrations(
     if plan is None:
         return stock(context, **kwargs)
 
-    def noted(heads: Any, again: MigrationContext) -> Any:
+    def noted(heads: Any, again: MigrationContext) -> Iterator[Any]:
         try:
-            return plan(heads, again)
+            # A safe run plans when the first step is asked for.
+            yield from plan(heads, again)
         except CommandError as error:
             unknown, script = _unknown(error), again.script
             if unknown is not None and unknown in heads and script is not None:
                 program = _program(again.config)
+                arrival = _arrival(again, unknown)
                 _note(
                     error,
                     lambda: advice.unknown_in_database(
-                        unknown, script.get_heads(), program
+                        unknown, script.get_heads(), program, arrival
                     ),
                 )
             raise
@@ -180,6 +182,16 @@ def _run_migrations(
         raise
     finally:
         context._migrations_fn = plan
+
+
+def _arrival(context: MigrationContext, revision: str) -> str | None:
+    """What the history knows of a revision; None for nothing, or where it is silent."""
+    with suppress(Exception):
+        from .runtime.past import past_of
+
+        found = past_of(context).arrivals.get(revision)
+        return str(found) if found is not None else None
+    return None
 
 
 def _unknown(error: BaseException) -> str | None:

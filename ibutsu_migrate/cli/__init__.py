@@ -7,6 +7,7 @@
     settings.py   config
     ask.py        what log, verify and plan have in common
     log.py        log
+    verify.py     verify
     stock.py      everything else: the real Alembic
 
 Only this package prints and exits. ``docs/design/cli.md`` says how it is quick.

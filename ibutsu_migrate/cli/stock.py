@@ -13,17 +13,24 @@ from .. import __version__
 from ..troubles import PROGRAM_ATTRIBUTE
 from .arguments import Asked
 from .ask import STATUS
+from .program import FAILED
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
 
 PROGRAM: Final = "ibutsu-migrate"
+# Commands whose exit status is an answer.
+_TELLING: Final = frozenset(("verify",))
 _HELP: Final = {
     "check-history": (
         "Find all that is wrong with the revision files, without a database."
     ),
     "log": "Tell which runs the database remembers: who, when, what, how it ended.",
+    "verify": (
+        "Compare the database with the files: revisions, edited files, what failed "
+        "builds left."
+    ),
     "config": "List every setting, its value and the place that says so.",
 }
 
@@ -38,6 +45,7 @@ class _Line(CommandLine):
             "--allow-branches", action="store_true", help="Several heads are meant"
         )
         self._own("config", _config, "json")
+        self._own("verify", _verify, "json")
         parser = self._own("log", _log, "json", "number")
         parser.add_argument(
             *("-n", "--number"),
@@ -92,6 +100,12 @@ def _log(config: Config, json: bool, number: int) -> None:
     log(config, json, number)
 
 
+def _verify(config: Config, json: bool) -> None:
+    from .verify import verify
+
+    verify(config, json)
+
+
 def _number(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no number")
@@ -119,5 +133,11 @@ def run_alembic(arguments: list[str]) -> int:
         0, or what a command of ours says. Failures exit, with Alembic's status.
     """
     line = _Line(PROGRAM)
-    line.main(arguments)
+    try:
+        line.main(arguments)
+    except SystemExit as ending:
+        # argparse's 2 is an answer of theirs.
+        if ending.code == 2 and not _TELLING.isdisjoint(arguments):
+            return FAILED
+        raise
     return line.status
