@@ -256,10 +256,6 @@ adapt_float(imigpy_writer *w, PyObject *value)
         return add_word(w, "NaN", &form_infinite);
     if (Py_IS_INFINITY(number))
         return add_word(w, number > 0 ? "Infinity" : "-Infinity", &form_infinite);
-    /* In SQL -0.0 is a numeric, which has no negative zero: nor have COPY and bound
-     * parameters, then. */
-    if (number == 0)
-        return add_word(w, "0.0", &form_numeric);
     char *text = PyOS_double_to_string(number, 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
     if (text == NULL)
         return NULL;

@@ -53,6 +53,10 @@ void imigpy_writer_clear(imigpy_writer *w);
  * NULL with ProgrammingError (no conversion) or DataError (NUL, surrogate). */
 const imigpy_form *imigpy_adapt(imigpy_writer *w, PyObject *value);
 
+/* pq_copytext.c: a number as it arrives where it is a literal: integers and numerics
+ * have no negative zero, and so a float8 gets none from them. */
+void imigpy_add_number(imig_buf *out, imig_str number);
+
 /* Before anything is written to w->utf8. Where the encoding stays UTF-8, w->utf8 then
  * goes on where `out` ends, and out->data is not to be touched before the end. */
 void imigpy_writer_begin(imigpy_writer *w, imig_buf *out);
@@ -67,6 +71,10 @@ int imigpy_refuse(const imigpy_writer *w, PyObject *class, const char *message);
 
 /* pq_literal.c: into w->utf8. */
 IMIG_NODISCARD int imigpy_write_literal(imigpy_writer *w, PyObject *value, int depth);
+
+/* pq_copytext.c: the value whose form was just found into w->utf8. */
+IMIG_NODISCARD int imigpy_write_copy(imigpy_writer *w, const imigpy_form *form,
+                                     PyObject *value);
 
 /* pq_arraytext.c: `list` as {...} into w->utf8, and the form its elements share, NULL
  * where they share none. */

@@ -77,7 +77,7 @@ write_element(imigpy_writer *w, PyObject *value, elements *e, int depth)
                              "can't adapt a tuple within a list");
     case IMIGPY_BARE:
         note_form(e, form);
-        imig_buf_add(&w->utf8, w->text.ptr, w->text.len);
+        imigpy_add_number(&w->utf8, w->text);
         return 0;
     case IMIGPY_QUOTED:
         note_form(e, form);

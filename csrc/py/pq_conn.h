@@ -98,6 +98,26 @@ IMIG_NODISCARD int imigpy_conn_start_copy(imigpy_conn *self, PyObject *cursor,
 /* Wait for the end of what is under way. */
 IMIG_NODISCARD PGresult *imigpy_conn_finish(imigpy_conn *self, PyObject *cursor,
                                             const imig_buf *sql);
+
+/* A COPY FROM STDIN that has begun (pq_copy.c). */
+typedef struct imigpy_copy {
+    imigpy_conn *conn;
+    PyObject *cursor;
+    const imig_buf *sql;
+    /* Of the step that is being waited for: */
+    const char *bytes;
+    size_t len;
+    const char *reason;
+} imigpy_copy;
+
+/* Send data, when what was sent before has left. 0, or -1 with an exception. */
+IMIG_NODISCARD int imigpy_copy_put(imigpy_copy *copy, const char *bytes, size_t len);
+/* End it, and await the outcome. NULL with an exception. */
+IMIG_NODISCARD PGresult *imigpy_copy_end(imigpy_copy *copy);
+/* Have the server fail it. The exception that is raised is kept; without one there is
+ * none afterwards, or KeyboardInterrupt. */
+void imigpy_copy_give_up(imigpy_copy *copy, const char *reason);
+
 /* Learn encoding and styles from what the server reported (pq_conn_attr.c). */
 void imigpy_conn_read_settings(imigpy_conn *self);
 /* Take notices, notifications and changed settings over; keeps the exception. */
@@ -214,5 +234,6 @@ PyObject *imigpy_cursor_fetchall(PyObject *cursor, PyObject *unused);
 PyObject *imigpy_cursor_next(PyObject *cursor);
 PyObject *imigpy_cursor_scroll(PyObject *cursor, PyObject *args, PyObject *kwargs);
 PyObject *imigpy_cursor_copy_expert(PyObject *cursor, PyObject *args, PyObject *kwargs);
+PyObject *imigpy_cursor_copy_rows(PyObject *cursor, PyObject *args);
 
 #endif /* PQ_CONN_H */

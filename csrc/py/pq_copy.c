@@ -3,50 +3,82 @@
 
 /* One copy_expert() call. */
 typedef struct copy_job {
-    imigpy_conn *conn;
-    PyObject *cursor;
-    const imig_buf *sql;
+    imigpy_copy copy;
     PyObject *file;
     Py_ssize_t size;
-    /* Of the step that is being waited for: */
-    const char *bytes;
+    char *row; /* of the step that is being waited for */
     size_t len;
-    const char *reason;
-    char *row;
 } copy_job;
+
+/* ---- Steps ---- */
 
 static imig_pq_step
 put_step(void *arg, int *want, imig_error *err)
 {
-    copy_job *job = arg;
-    return imig_pq_copy_put(job->conn->pq, job->bytes, job->len, want, err);
+    const imigpy_copy *copy = arg;
+    return imig_pq_copy_put(copy->conn->pq, copy->bytes, copy->len, want, err);
 }
 
 static imig_pq_step
 end_step(void *arg, int *want, imig_error *err)
 {
-    copy_job *job = arg;
-    return imig_pq_copy_end(job->conn->pq, job->reason, want, err);
+    const imigpy_copy *copy = arg;
+    return imig_pq_copy_end(copy->conn->pq, copy->reason, want, err);
 }
 
 static imig_pq_step
 get_step(void *arg, int *want, imig_error *err)
 {
     copy_job *job = arg;
-    return imig_pq_copy_get(job->conn->pq, &job->row, &job->len, want, err);
+    return imig_pq_copy_get(job->copy.conn->pq, &job->row, &job->len, want, err);
 }
 
 /* Wait for `step`; 0, or -1 with an exception. */
 static int
-wait_for(copy_job *job, imigpy_step step)
+wait_for(const imigpy_copy *copy, imigpy_step step, void *arg)
 {
     imig_error err = {0};
-    imig_pq_step outcome = imigpy_wait(job->conn, step, job, &err);
+    imig_pq_step outcome = imigpy_wait(copy->conn, step, arg, &err);
     if (outcome == IMIG_PQ_DONE)
         return 0;
     if (outcome == IMIG_PQ_FAILED)
-        imigpy_raise_failed(job->conn, job->cursor, &err, job->sql);
+        imigpy_raise_failed(copy->conn, copy->cursor, &err, copy->sql);
     return -1;
+}
+
+int
+imigpy_copy_put(imigpy_copy *copy, const char *bytes, size_t len)
+{
+    copy->bytes = bytes;
+    copy->len = len;
+    return wait_for(copy, put_step, copy);
+}
+
+PGresult *
+imigpy_copy_end(imigpy_copy *copy)
+{
+    copy->reason = NULL;
+    if (wait_for(copy, end_step, copy) < 0)
+        return NULL;
+    return imigpy_conn_finish(copy->conn, copy->cursor, copy->sql);
+}
+
+void
+imigpy_copy_give_up(imigpy_copy *copy, const char *reason)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    copy->reason = reason;
+    if (imig_pq_get_phase(copy->conn->pq) == IMIG_PQ_COPY_IN &&
+        wait_for(copy, end_step, copy) == 0) {
+        PGresult *pg = imigpy_conn_finish(copy->conn, copy->cursor, copy->sql);
+        PQclear(pg);
+    }
+    /* Ctrl-C may have come meanwhile. */
+    if (type == NULL && PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception))
+        return;
+    PyErr_Clear();
+    PyErr_Restore(type, value, traceback);
 }
 
 /* ---- To the server ---- */
@@ -55,7 +87,7 @@ wait_for(copy_job *job, imigpy_step step)
 static PyObject *
 as_bytes(const copy_job *job, PyObject *block)
 {
-    const char *encoding = job->conn->codec.py_encoding;
+    const char *encoding = job->copy.conn->codec.py_encoding;
     if (block == NULL || PyBytes_Check(block))
         return block;
     PyObject *bytes = NULL;
@@ -79,45 +111,25 @@ feed(copy_job *job)
         if (block == NULL)
             return -1;
         int outcome = 0;
-        job->bytes = PyBytes_AS_STRING(block);
-        job->len = (size_t)PyBytes_GET_SIZE(block);
-        bool end = job->len == 0;
+        const size_t len = (size_t)PyBytes_GET_SIZE(block);
+        bool end = len == 0;
         if (!end)
-            outcome = wait_for(job, put_step);
+            outcome = imigpy_copy_put(&job->copy, PyBytes_AS_STRING(block), len);
         Py_DECREF(block);
         if (end || outcome < 0)
             return outcome;
     }
 }
 
-/* The file failed: tell the server, and keep the exception. */
-static void
-give_up(copy_job *job)
-{
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    job->reason = "error in the file's read()";
-    if (imig_pq_get_phase(job->conn->pq) == IMIG_PQ_COPY_IN &&
-        wait_for(job, end_step) == 0) {
-        PGresult *pg = imigpy_conn_finish(job->conn, job->cursor, job->sql);
-        PQclear(pg);
-    }
-    PyErr_Clear();
-    PyErr_Restore(type, value, traceback);
-}
-
 static PGresult *
 copy_in(copy_job *job)
 {
-    job->conn->state->round_trips++;
+    job->copy.conn->state->round_trips++;
     if (feed(job) < 0) {
-        give_up(job);
+        imigpy_copy_give_up(&job->copy, "error in the file's read()");
         return NULL;
     }
-    job->reason = NULL;
-    if (wait_for(job, end_step) < 0)
-        return NULL;
-    return imigpy_conn_finish(job->conn, job->cursor, job->sql);
+    return imigpy_copy_end(&job->copy);
 }
 
 /* ---- From the server ---- */
@@ -137,7 +149,7 @@ wants_text(PyObject *file)
 static int
 write_row(const copy_job *job, bool text)
 {
-    const imigpy_codec *codec = &job->conn->codec;
+    const imigpy_codec *codec = &job->copy.conn->codec;
     const char *encoding = codec->py_encoding != NULL ? codec->py_encoding : "utf-8";
     PyObject *row =
         text ? PyUnicode_Decode(job->row, (Py_ssize_t)job->len, encoding, "strict")
@@ -154,22 +166,22 @@ copy_out(copy_job *job)
 {
     int text = wants_text(job->file);
     int outcome = text < 0 ? -1 : 0;
-    while (outcome == 0 && imig_pq_get_phase(job->conn->pq) == IMIG_PQ_COPY_OUT) {
-        outcome = wait_for(job, get_step);
+    while (outcome == 0 && imig_pq_get_phase(job->copy.conn->pq) == IMIG_PQ_COPY_OUT) {
+        outcome = wait_for(&job->copy, get_step, job);
         if (outcome == 0 && job->row != NULL) {
             outcome = write_row(job, text != 0);
-            job->conn->state->rows++;
+            job->copy.conn->state->rows++;
         }
         PQfreemem(job->row);
         job->row = NULL;
     }
     if (outcome < 0) {
         /* The file failed, or Ctrl-C came within write(): the rest is of no use. */
-        if (imig_pq_get_phase(job->conn->pq) != IMIG_PQ_READY)
-            imigpy_stop(job->conn, IMIGPY_SKIP_MS);
+        if (imig_pq_get_phase(job->copy.conn->pq) != IMIG_PQ_READY)
+            imigpy_stop(job->copy.conn, IMIGPY_SKIP_MS);
         return NULL;
     }
-    return imigpy_conn_finish(job->conn, job->cursor, job->sql);
+    return imigpy_conn_finish(job->copy.conn, job->copy.cursor, job->copy.sql);
 }
 
 /* ---- The call ---- */
@@ -179,17 +191,18 @@ static PGresult *
 run(copy_job *job)
 {
     PGresult *pg = NULL;
-    int copying = imigpy_conn_start_copy(job->conn, job->cursor, job->sql, &pg);
+    int copying =
+        imigpy_conn_start_copy(job->copy.conn, job->copy.cursor, job->copy.sql, &pg);
     if (copying < 0)
         return NULL;
     if (copying == 0) {
         PQclear(pg);
         return (PGresult *)(void *)imigpy_raise_named(
-            job->conn->state, "ProgrammingError",
+            job->copy.conn->state, "ProgrammingError",
             "copy_expert() needs COPY ... FROM STDIN or COPY ... TO STDOUT");
     }
-    return imig_pq_get_phase(job->conn->pq) == IMIG_PQ_COPY_IN ? copy_in(job)
-                                                               : copy_out(job);
+    return imig_pq_get_phase(job->copy.conn->pq) == IMIG_PQ_COPY_IN ? copy_in(job)
+                                                                    : copy_out(job);
 }
 
 PyObject *
@@ -198,7 +211,8 @@ imigpy_cursor_copy_expert(PyObject *cursor, PyObject *args, PyObject *kwargs)
     static const char *const names[] = {"sql", "file", "size", NULL};
     imigpy_cursor *self = (imigpy_cursor *)cursor;
     imig_buf sql = IMIG_BUF_INIT;
-    copy_job job = {.conn = self->conn, .cursor = cursor, .sql = &sql, .size = 65536};
+    copy_job job = {.copy = {.conn = self->conn, .cursor = cursor, .sql = &sql},
+                    .size = 65536};
     PyObject *text;
     PGresult *pg = NULL;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|n:copy_expert",

@@ -34,6 +34,8 @@ add_escaped(imig_buf *out, imig_str s)
     const char *end = s.ptr + s.len;
     const char *start = s.ptr;
     for (const char *at = s.ptr; at < end; at++) {
+        if ((unsigned char)*at > '\r' && *at != '\\')
+            continue; /* nearly all */
         const char letter = escape_letter(*at);
         if (letter == '\0')
             continue;
@@ -43,6 +45,23 @@ add_escaped(imig_buf *out, imig_str s)
         start = at + 1;
     }
     imig_buf_add(out, start, (size_t)(end - start));
+}
+
+/* "-0", "-0.00", "-0E-7". */
+static bool
+is_negative_zero(imig_str s)
+{
+    size_t i = 1;
+    while (i < s.len && (s.ptr[i] == '0' || s.ptr[i] == '.'))
+        i++;
+    return s.len > 1 && s.ptr[0] == '-' && (i == s.len || s.ptr[i] == 'E');
+}
+
+void
+imigpy_add_number(imig_buf *out, imig_str number)
+{
+    const size_t sign = is_negative_zero(number) ? 1 : 0;
+    imig_buf_add(out, number.ptr + sign, number.len - sign);
 }
 
 /* An array's text is collected in a writer of its own, and then escaped as a whole. */
@@ -59,12 +78,9 @@ add_array(imigpy_writer *w, PyObject *list)
     return done;
 }
 
-static int
-write_field(imigpy_writer *w, PyObject *value)
+int
+imigpy_write_copy(imigpy_writer *w, const imigpy_form *form, PyObject *value)
 {
-    const imigpy_form *form = imigpy_adapt(w, value);
-    if (form == NULL)
-        return -1;
     switch (form->style) {
     case IMIGPY_NULL:
         imig_buf_str(&w->utf8, "\\N");
@@ -75,6 +91,8 @@ write_field(imigpy_writer *w, PyObject *value)
         return imigpy_refuse(w, w->codec->values->ProgrammingError,
                              "a tuple cannot be copied; for an array use a list");
     case IMIGPY_BARE:
+        imigpy_add_number(&w->utf8, w->text);
+        return 0;
     case IMIGPY_QUOTED:
         add_escaped(&w->utf8, w->text);
         return 0;
@@ -87,7 +105,9 @@ imigpy_copy_field(const imigpy_codec *c, imig_buf *out, PyObject *value)
 {
     imigpy_writer w = IMIGPY_WRITER_INIT(c);
     imigpy_writer_begin(&w, out);
-    const int done = imigpy_writer_end(&w, out, write_field(&w, value));
+    const imigpy_form *form = imigpy_adapt(&w, value);
+    int done = form != NULL ? imigpy_write_copy(&w, form, value) : -1;
+    done = imigpy_writer_end(&w, out, done);
     imigpy_writer_clear(&w);
     return done;
 }

@@ -288,6 +288,10 @@ PyDoc_STRVAR(scroll_doc, "scroll($self, value, mode='relative')\n--\n\n"
 PyDoc_STRVAR(copy_expert_doc,
              "copy_expert($self, sql, file, size=65536)\n--\n\n"
              "COPY ... FROM STDIN from a file, or ... TO STDOUT to one.");
+PyDoc_STRVAR(copy_rows_doc,
+             "copy_rows($self, sql, targets, rows, /)\n--\n\n"
+             "COPY ... FROM STDIN of rows that INSERT would store in the same way: how "
+             "many, or\nNone if one of them it would not.");
 PyDoc_STRVAR(cursor_close_doc, "close($self)\n--\n\nClose the cursor.");
 PyDoc_STRVAR(nothing_doc, "Does nothing.");
 PyDoc_STRVAR(nextset_doc, "nextset($self)\n--\n\nNot supported.");
@@ -306,6 +310,7 @@ static PyMethodDef cursor_methods[] = {
     {"fetchall", imigpy_cursor_fetchall, METH_NOARGS, fetchall_doc},
     {"scroll", METHOD(imigpy_cursor_scroll), BOTH, scroll_doc},
     {"copy_expert", METHOD(imigpy_cursor_copy_expert), BOTH, copy_expert_doc},
+    {"copy_rows", imigpy_cursor_copy_rows, METH_VARARGS, copy_rows_doc},
     {"close", cursor_close, METH_NOARGS, cursor_close_doc},
     {"nextset", cursor_nextset, METH_NOARGS, nextset_doc},
     {"setinputsizes", cursor_nothing, METH_VARARGS, nothing_doc},

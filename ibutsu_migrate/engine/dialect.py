@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 import warnings
+from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
@@ -18,6 +19,7 @@ from sqlalchemy import event, util
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.engine import URL, Connection
 
+from . import bulk
 from .pipeline import PipelineContext, name_origin
 from .reflection import IbutsuInspector
 from .types import COLSPECS
@@ -63,7 +65,18 @@ _cursor_numbers = itertools.count(1)
 
 
 class PGExecutionContext_ibutsu(PipelineContext):  # noqa: N801 - SQLAlchemy's style
-    """Server-side cursors; the rest is the queue's."""
+    """Server-side cursors, and COPY; the rest is the queue's."""
+
+    attempt: bulk.Attempt | None = None
+
+    def insert_to_copy(self, statement: str, rows: Any) -> bulk.Insert | None:
+        """What of a statement with many parameters is to be copied, if it may be."""
+        dialect: Any = self.dialect
+        option = self.execution_options.get(bulk.OPTION, dialect.ibutsu_copy)
+        least = bulk.least_rows(option)
+        if least is None or len(rows) < least or not dialect.is_postgresql:
+            return None
+        return bulk.read_insert(statement)
 
     def create_server_side_cursor(self) -> Any:
         """A cursor that DECLAREs, for ``stream_results``."""
@@ -88,6 +101,9 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
         executemany_batch_page_size: psycopg2's, without effect.
         ibutsu_pipeline: Leave statements in a queue where nobody waits for their
             answers; an execution option of the same name wins.
+        ibutsu_copy: Send rows of a plain INSERT through COPY where that does the same:
+            yes, no, or from how many rows on; an execution option of the same name
+            wins.
         **kwargs: As for any PostgreSQL dialect: ``json_serializer``, ...
     """
 
@@ -115,6 +131,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
         executemany_mode: str | None = None,
         executemany_batch_page_size: int | None = None,
         ibutsu_pipeline: bool = False,
+        ibutsu_copy: bool | int = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
@@ -131,6 +148,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
             )
         self.client_encoding = client_encoding
         self.ibutsu_pipeline = ibutsu_pipeline
+        self.ibutsu_copy = ibutsu_copy
         self.use_native_hstore = use_native_hstore
         self._hstore_oids = (0, 0)
         self.is_postgresql = False
@@ -249,6 +267,41 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
     ) -> None:
         """The same, with percent signs as they are."""
         self.do_execute(cursor, statement, None, context)
+
+    def do_executemany(
+        self, cursor: Any, statement: str, parameters: Any, context: Any = None
+    ) -> None:
+        """Execute for each of the parameters, or copy them."""
+        if context is not None:
+            if context.attempt is not None:
+                context.attempt.run(cursor, statement, parameters)
+                return
+            insert = context.insert_to_copy(statement, parameters)
+            if insert is not None and bulk.copy_rows(cursor, insert, parameters):
+                return
+        cursor.executemany(statement, parameters)
+
+    def _deliver_insertmanyvalues_batches(
+        self,
+        connection: Any,
+        cursor: Any,
+        statement: str,
+        parameters: Any,
+        generic_setinputsizes: Any,
+        context: Any,
+    ) -> Iterator[Any]:
+        """SQLAlchemy's INSERTs of many rows each; none where all were copied."""
+        if not context.compiled.effective_returning and not (
+            context.execution_options.get("preserve_rowcount")
+        ):
+            insert = context.insert_to_copy(statement, parameters)
+            if insert is not None and bulk.Attempt(connection, context, insert).make(
+                cursor, statement, parameters
+            ):
+                return
+        yield from self._stock._deliver_insertmanyvalues_batches(
+            connection, cursor, statement, parameters, generic_setinputsizes, context
+        )
 
     @classmethod
     def engine_created(cls, engine: Any) -> None:

@@ -56,6 +56,16 @@ def everything(dsn: str) -> None:
     cursor.execute("CREATE TEMPORARY TABLE t (a text)")
     cursor.copy_expert("COPY t FROM STDIN", io.StringIO("a\nb\n"))
     cursor.copy_expert("COPY t TO STDOUT", io.BytesIO())
+    text = (("a", 25, 0, False),)
+    assert cursor.copy_rows("COPY t FROM STDIN", text, [{"a": "x"}] * 3) == 3
+    unfit: Any
+    for unfit in ({"a": 1.5}, {"a": {}}, {}, None):
+        connection.commit()
+        assert cursor.copy_rows("COPY t FROM STDIN", text, [unfit]) is None
+        connection.rollback()
+    with pytest.raises(dbapi.Error):
+        cursor.copy_rows("COPY nil FROM STDIN", text, [{"a": "x"}])
+    connection.rollback()
     with pytest.raises(ZeroDivisionError):
         cursor.copy_expert("COPY t FROM STDIN", Broken())
     connection.rollback()
@@ -232,11 +242,26 @@ def fail():
         pass
     connection.rollback()
 
+TARGETS = ((None, 23, 0, False), (None, 1009, 25, False))
+ROWS = [(n, ["x", None]) for n in range(3)]
+
+def copy():
+    assert cursor.copy_rows("COPY t FROM STDIN", TARGETS, ROWS) == 3
+    connection.rollback()
+
+def give_up():
+    found = cursor.copy_rows("COPY t FROM STDIN", TARGETS, [*ROWS, (1.5, [])])
+    assert found is None
+    connection.rollback()
+
 def connect():
     _pq.connect(options).close()
 
+cursor.execute("CREATE TABLE t (a int, b text[])")
+connection.commit()
+
 failures = 0
-for work in (run, fail, connect):
+for work in (run, fail, copy, give_up, connect):
     work()
     for n in range(1, 400):
         failed = False

@@ -150,6 +150,11 @@ STATEMENTS = {
         "cursor.copy_expert('COPY (SELECT pg_sleep(60)) TO STDOUT', Slow())",
         "COPY (%",
     ),
+    "copy rows": (
+        "cursor.copy_rows('COPY slow FROM STDIN', (('a', 25, 0, False),),"
+        " [{'a': 'x' * 1000}] * 20000)",
+        "COPY slow%",
+    ),
     "many": (
         "cursor.executemany('SELECT pg_sleep(%s)', [(0.01,)] * 10000)",
         "SELECT pg_sleep%",
@@ -160,7 +165,8 @@ STATEMENTS = {
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_ctrl_c(name: str, database: Database) -> None:
     statement, pattern = STATEMENTS[name]
-    database.cluster.psql("CREATE TABLE held (a text)", database.name)
+    slow = "CREATE TABLE slow (a text CHECK (pg_sleep(0.001)::text = ''))"
+    database.cluster.psql(f"CREATE TABLE held (a text); {slow}", database.name)
     holder = dbapi.connect(database.dsn)
     if name == "lock":
         holder.cursor().execute("LOCK TABLE held")

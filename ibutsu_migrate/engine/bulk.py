@@ -1,0 +1,336 @@
+"""Rows of a plain INSERT through COPY, where nobody can tell but by the clock.
+
+A statement's text says whether it is plain (``read_insert``); one look at the
+catalogue, whether its table is (``find_targets``); each value, on its way in C, whether
+COPY stores it as INSERT would. What the server refuses is undone and inserted as ever,
+so that the error is the INSERT's. ``docs/design/bulk.md`` has the reasons.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from ..errors import Error
+
+OPTION: Final = "ibutsu_copy"
+
+# Rows: below, a look at the catalogue and a COPY cost more waits than the INSERTs of a
+# thousand rows each that SQLAlchemy makes.
+THRESHOLD: Final = 2000
+
+_SAVEPOINT: Final = "ibutsu_migrate_copy"
+
+# Characters of a statement that is looked at; what is longer has values in it.
+_LONGEST: Final = 100_000
+
+# How the transaction stands: libpq's PQTRANS_INTRANS.
+_IN_TRANSACTION: Final = 2
+
+_NAME: Final = r'(?:"(?:[^"%\0]|"")+"|[A-Za-z_][A-Za-z_0-9$]*)'
+# Words only: VARCHAR(3)[] would cut strings off.
+_WORDS: Final = r"[A-Za-z_][A-Za-z_0-9]*(?: [A-Za-z_]+)*"
+_CAST: Final = rf'(?:::(?:"[^"%\0]+"|{_WORDS})(?:\[\])?)'
+_VALUE: Final = rf"%(?:\([^()%]+\))?s{_CAST}?"
+_INSERT: Final = re.compile(
+    rf"\s*INSERT\s+INTO\s+({_NAME}(?:\.{_NAME})?)\s*"
+    rf"\(\s*({_NAME}(?:\s*,\s*{_NAME})*)\s*\)\s*"
+    rf"VALUES\s*\(\s*({_VALUE}(?:\s*,\s*{_VALUE})*)\s*\)\s*",
+    re.IGNORECASE | re.ASCII,
+)
+_NAMES: Final = re.compile(_NAME, re.ASCII)
+_VALUES: Final = re.compile(rf"%(?:\(([^()%]+)\))?s({_CAST})?", re.ASCII)
+
+# Errors that an INSERT would have in the same words, or after which it could not be
+# tried: of the connection, of transactions, of resources, of locks, of cancelling.
+_FINAL_STATES: Final = ("08", "40", "53", "55", "57", "58", "XX")
+
+# Everything that makes COPY differ from INSERT for any rows: rules, which it does not
+# know; row security, which it refuses; triggers, which see other statements; foreign
+# tables; keys within the table, which are checked when the statement ends; code in
+# defaults and checks that may look at the rows before; generated columns and GENERATED
+# ALWAYS; a statement_timeout, since the statement is longer.
+_LOOK: Final = """
+WITH target AS (
+  SELECT c.oid FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relname = %(table)s AND c.relkind IN ('r', 'p') AND NOT c.relhasrules
+    AND CASE WHEN %(schema)s::text IS NULL THEN pg_catalog.pg_table_is_visible(c.oid)
+        ELSE n.nspname = %(schema)s END
+    AND NOT pg_catalog.row_security_active(c.oid)
+    AND pg_catalog.current_setting('statement_timeout') = '0'
+), tree AS (
+  SELECT oid FROM target UNION
+  SELECT p.relid FROM target, pg_catalog.pg_partition_tree(target.oid) p
+), code AS (
+  SELECT oid, 'pg_catalog.pg_attrdef'::pg_catalog.regclass AS class
+  FROM pg_catalog.pg_attrdef WHERE adrelid IN (SELECT oid FROM tree)
+  UNION ALL
+  SELECT oid, 'pg_catalog.pg_constraint'::pg_catalog.regclass
+  FROM pg_catalog.pg_constraint WHERE contype = 'c' AND (
+    conrelid IN (SELECT oid FROM tree) OR contypid IN (
+      SELECT atttypid FROM pg_catalog.pg_attribute
+      WHERE attrelid IN (SELECT oid FROM target)))
+)
+SELECT b.oid, COALESCE(e.oid, 0), w.written IS NOT NULL
+FROM target t
+CROSS JOIN ROWS FROM (pg_catalog.unnest(%(columns)s::text[]),
+  pg_catalog.unnest(%(casts)s::text[])) WITH ORDINALITY w(name, written, place)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attname = w.name
+  AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+  AND a.attidentity <> 'a'
+JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
+JOIN pg_catalog.pg_type b
+  ON b.oid = CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.oid END
+LEFT JOIN pg_catalog.pg_type e ON e.typarray = y.oid AND e.typtype IN ('b', 'e')
+  AND e.typdelim = ','
+WHERE (w.written IS NULL OR pg_catalog.to_regtype(w.written) = y.oid)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid IN (SELECT oid FROM tree) AND NOT g.tgisinternal)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+    WHERE c.oid IN (SELECT oid FROM tree) AND c.relkind NOT IN ('r', 'p'))
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
+    WHERE k.contype = 'f' AND k.conrelid IN (SELECT oid FROM tree)
+      AND k.confrelid IN (SELECT oid FROM tree))
+  AND NOT EXISTS (SELECT FROM code
+    JOIN pg_catalog.pg_depend d ON d.classid = code.class AND d.objid = code.oid
+      AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+    JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid
+    JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    WHERE l.lanname NOT IN ('c', 'internal'))
+ORDER BY w.place
+"""
+
+Target = tuple[str | None, int, int, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """A plain INSERT.
+
+    Attributes:
+        table: As it is written, with its schema.
+        names: Schema or None, and the table's name.
+        columns: As they are written, with commas.
+        column_names: Their names.
+        keys: Of the parameters, or None for each where they have no names.
+        casts: The type that a value is cast to, or None.
+    """
+
+    table: str
+    names: tuple[str | None, str]
+    columns: str
+    column_names: tuple[str, ...]
+    keys: tuple[str | None, ...]
+    casts: tuple[str | None, ...]
+
+
+def _plain(name: str) -> str:
+    """The name that an identifier means."""
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
+
+
+@lru_cache(maxsize=256)
+def _read(statement: str) -> Insert | None:
+    found = _INSERT.fullmatch(statement)
+    if found is None:
+        return None
+    table, columns, values = found.groups()
+    *schema, name = map(_plain, _NAMES.findall(table))
+    names = tuple(map(_plain, _NAMES.findall(columns)))
+    keys, casts = zip(*_VALUES.findall(values), strict=True)
+    if len(names) != len(keys) or len(set(names)) != len(names):
+        return None
+    if len({bool(key) for key in keys}) != 1:
+        return None
+    return Insert(
+        table,
+        (schema[0] if schema else None, name),
+        columns,
+        names,
+        tuple(key or None for key in keys),
+        tuple(cast[2:] or None for cast in casts),
+    )
+
+
+def read_insert(statement: str) -> Insert | None:
+    """A statement's parts, or None where there is more to it than columns and values.
+
+    Args:
+        statement: With psycopg2's placeholders.
+    """
+    return _read(statement) if len(statement) <= _LONGEST else None
+
+
+def find_targets(connection: Any, insert: Insert) -> tuple[Target, ...] | None:
+    """The columns' types, or None where COPY would not do what INSERT does.
+
+    Args:
+        connection: The driver's.
+        insert: What is to be inserted.
+
+    Raises:
+        Error: The server's; of an earlier statement that was queued, too.
+
+    Source: PostgreSQL, "COPY", notes on rules, triggers and row security; SQL INSERT.
+    """
+    schema, table = insert.names
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LOOK,
+            {
+                "schema": schema,
+                "table": table,
+                "columns": list(insert.column_names),
+                "casts": list(insert.casts),
+            },
+        )
+        types = cursor.fetchall()
+    if len(types) != len(insert.keys):
+        return None
+    return tuple((key, *found) for key, found in zip(insert.keys, types, strict=True))
+
+
+def least_rows(option: bool | int) -> int | None:
+    """From how many rows on rows are copied; None: never.
+
+    Args:
+        option: ``ibutsu_copy``: yes, no, or the number.
+    """
+    if option is True:
+        return THRESHOLD
+    return option or None
+
+
+def copy_rows(
+    cursor: Any,
+    insert: Insert,
+    rows: Sequence[Any],
+    announce: Callable[[], bool] = lambda: True,
+) -> bool:
+    """Copy all rows, or none.
+
+    Args:
+        cursor: The driver's; its rowcount is theirs afterwards.
+        insert: The statement.
+        rows: Its parameters.
+        announce: Called before anything is sent for it; False keeps it from being.
+
+    Returns:
+        Whether they are in the table. If not, the transaction is as it was, and the
+        statement is to be executed.
+
+    Raises:
+        Error: One that INSERT would have run into as well.
+        KeyboardInterrupt: The COPY was cancelled.
+    """
+    try:
+        targets = find_targets(cursor.connection, insert)
+    except Error as error:
+        # The transaction had failed before: the statement tells so itself.
+        if error.sqlstate == "25P02":
+            return False
+        raise
+    if targets is None or not announce():
+        return False
+    return _copy(cursor, insert, targets, rows)
+
+
+def _copy(
+    cursor: Any, insert: Insert, targets: tuple[Target, ...], rows: Sequence[Any]
+) -> bool:
+    connection = cursor.connection
+    sql = f"COPY {insert.table} ({insert.columns}) FROM STDIN"
+    within = connection.info.transaction_status == _IN_TRANSACTION
+    if within:
+        sql = f"SAVEPOINT {_SAVEPOINT};{sql};RELEASE SAVEPOINT {_SAVEPOINT}"
+    try:
+        if cursor.copy_rows(sql, targets, rows) is not None:
+            return True
+    except Error as error:
+        state = error.sqlstate
+        if state is None or state.startswith(_FINAL_STATES) or connection.closed:
+            raise
+    if within:
+        with connection.cursor() as undo:
+            undo.execute(
+                f"ROLLBACK TO SAVEPOINT {_SAVEPOINT};RELEASE SAVEPOINT {_SAVEPOINT}"
+            )
+    return False
+
+
+# SQLAlchemy
+
+
+class Attempt:
+    """SQLAlchemy's many-row INSERT, tried as one statement.
+
+    Listeners see one execution of the INSERT for all rows, and see the INSERTs that
+    SQLAlchemy makes of them where it comes to that.
+
+    Args:
+        connection: SQLAlchemy's.
+        context: Of the execution.
+        insert: The statement.
+    """
+
+    def __init__(self, connection: Any, context: Any, insert: Insert) -> None:
+        self._connection = connection
+        self._context = context
+        self._insert = insert
+        self._done = False
+
+    def make(self, cursor: Any, statement: str, rows: Sequence[Any]) -> bool:
+        """Whether the rows are in the table.
+
+        Args:
+            cursor: The driver's.
+            statement: The INSERT of one row.
+            rows: Its parameters.
+
+        Raises:
+            DBAPIError: One that INSERT would have run into as well.
+        """
+        connection, context = self._connection, self._context
+        context.attempt = self
+        try:
+            for listener in connection.dialect.dispatch.do_executemany:
+                if listener(cursor, statement, rows, context):
+                    break
+            else:
+                connection.dialect.do_executemany(cursor, statement, rows, context)
+            if self._done:
+                connection.dispatch.after_cursor_execute(
+                    connection, cursor, statement, rows, context, True
+                )
+        except BaseException as error:
+            connection._handle_dbapi_exception(
+                error, statement, rows, cursor, context, is_sub_exec=True
+            )
+        finally:
+            context.attempt = None
+        return self._done
+
+    def run(self, cursor: Any, statement: str, rows: Sequence[Any]) -> None:
+        """What the dialect executes."""
+        self._done = copy_rows(
+            cursor,
+            self._insert,
+            rows,
+            lambda: self._announce(cursor, statement, rows),
+        )
+
+    def _announce(self, cursor: Any, statement: str, rows: Sequence[Any]) -> bool:
+        connection = self._connection
+        seen: tuple[Any, Any] = (statement, rows)
+        for listener in connection.dispatch.before_cursor_execute:
+            seen = listener(connection, cursor, *seen, self._context, True)
+        if seen[0] != statement or seen[1] is not rows:
+            return False
+        if connection._echo:
+            connection._log_info(statement.replace("%", "%%"))
+            connection._log_info("[%d rows through COPY]", len(rows))
+        return True
