@@ -4,7 +4,8 @@ Usage: ``python benchmarks/graph.py [--sizes 10,500,2000,10000] [--rounds N] [--
 
 Each figure is a child process's own (``probe.py``), the median over the rounds, the
 sides in turns. The floor is what reading the same files takes in C, without looking at
-them (``floor.c``). ``--save`` writes ``benchmarks/GRAPH.md``.
+them (``floor.c``), in a child like the others. ``--save`` writes
+``benchmarks/GRAPH.md``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from typing import Final
 from histories import write_history
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-CORE: Final = ROOT / "csrc" / "core"
 SIDES: Final = ("off", "fast")
 SHAPES: Final = {"straight": None, "merge every 10": 10}
 FIGURES: Final = ("load", "plan", "walk")
@@ -48,25 +48,26 @@ def run(arguments: list[str], mode: str) -> str:
 
 
 def build_floor(folder: Path) -> Path:
-    """Compile floor.c with the files of csrc/core that it needs."""
-    program = folder / "floor"
-    needed = [CORE / f"imig_{name}.c" for name in ("file", "buf", "alloc", "error")]
-    sources = [str(path) for path in (ROOT / "benchmarks" / "floor.c", *needed)]
+    """Compile floor.c."""
+    library, source = folder / "floor.so", ROOT / "benchmarks" / "floor.c"
     compiler = os.environ.get("CC", "cc")
-    subprocess.run(
-        [compiler, "-std=c11", "-O2", f"-I{CORE}", *sources, "-o", str(program)],
-        check=True,
-    )
-    return program
+    options = ["-std=c11", "-O2", "-shared", "-fPIC"]
+    subprocess.run([compiler, *options, str(source), "-o", str(library)], check=True)
+    return library
 
 
-def measured(ini: Path, revisions: int, rounds: int) -> dict[str, Figures]:
-    """Every figure of both sides, one value for each round."""
+def measured(
+    ini: Path, revisions: int, rounds: int, library: Path
+) -> dict[str, Figures]:
+    """Every figure of both sides and of the floor, one value for each round."""
+    least = [sys.executable, str(ROOT / "benchmarks" / "probe_floor.py"), str(library)]
+    least.append(str(ini.parent / "migrations" / "versions"))
     probe = [sys.executable, str(ROOT / "benchmarks" / "probe.py"), str(ini)]
     heads = [sys.executable, "-m", "alembic", "-c", str(ini), "heads"]
-    found: dict[str, Figures] = {side: {} for side in SIDES}
+    found: dict[str, Figures] = {side: {} for side in (*SIDES, "floor")}
     run(probe, "off")  # leaves the .pyc files that stock Alembic profits from
     for _ in range(rounds):
+        found["floor"].setdefault("load", []).append(float(run(least, "off")))
         for side in SIDES:
             report = json.loads(run(probe, side))
             if report["revisions"] != revisions or report["steps"] != revisions:
@@ -83,7 +84,7 @@ def rows(folder: Path, size: int, rounds: int, floor: Path) -> Iterator[str]:
     """The table's lines for one size."""
     for shape, merge_every in SHAPES.items():
         ini = write_history(folder / f"{size}-{merge_every}", size, merge_every)
-        found = measured(ini, size, rounds)
+        found = measured(ini, size, rounds, floor)
         name = f"{size:,}, {shape}"
         stock, ours = (
             {
@@ -103,8 +104,7 @@ def rows(folder: Path, size: int, rounds: int, floor: Path) -> Iterator[str]:
             f"| {name} | peak memory | {peak[0]:,.0f} MiB | {peak[1]:,.0f} MiB "
             f"| {peak[0] / peak[1]:,.1f} |"
         )
-        files = sorted(map(str, ini.parent.glob("migrations/versions/*.py")))
-        least = float(run([str(floor), *files], "off"))
+        least = statistics.median(found["floor"]["load"])
         yield (
             f"| {name} | load beside the floor | {least * 1e3:,.2f} ms (floor) "
             f"| {ours['load'] * 1e3:,.2f} ms | {least / ours['load']:,.2f} |"

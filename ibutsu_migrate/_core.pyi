@@ -35,8 +35,15 @@ def scan_file(
         OSError: The file cannot be read, or is none.
     """
 
-def scan_source(data: Buffer, /) -> dict[str, object] | NotStatic:
-    """As ``scan_file``, for a file's bytes."""
+def scan_source(data: Buffer, /, *before: Buffer) -> dict[str, object] | NotStatic:
+    """As ``scan_file``, for a file's bytes.
+
+    Args:
+        data: The file.
+        before: Files that are scanned first. With any, the scan is that of
+            ``Graph.scan``: it goes by what it has learned from them, and looks at what
+            follows the header as bytes.
+    """
 
 @type_check_only
 class _SqlFacts(TypedDict):
@@ -101,6 +108,18 @@ class Graph:
             revision that a graph can hold. ``put()`` gives them their names.
         """
 
+    def scan_folder(
+        self, folder: str | PathLike[str], without_doc: bool, /
+    ) -> list[int] | None:
+        """As ``scan()``, of all revision files of a folder, in Alembic's order.
+
+        Folders below it do not count.
+
+        Returns:
+            As ``scan()``. None, and no node is added, where Python has to look: the
+            folder cannot be read, has links, or names beyond ASCII.
+        """
+
     def put(
         self,
         node: int,
@@ -138,6 +157,9 @@ class Graph:
         self, node: int, /
     ) -> tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         """Id, down_revision, depends_on and branch_labels as declared."""
+
+    def path(self, node: int, /) -> str | None:
+        """The path that the node was scanned from; None for one that was put."""
 
     def labels(self) -> list[str]:
         """All branch labels, in the order of the nodes."""

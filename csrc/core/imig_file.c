@@ -1,5 +1,5 @@
 /* imig_file.c - a whole file into a buffer. */
-/* open(), fstat() and O_CLOEXEC are POSIX, which -std=c11 hides. */
+/* openat(), fstat() and O_CLOEXEC are POSIX, which -std=c11 hides. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "imig_file.h"
@@ -41,7 +41,8 @@ read_some(int fd, char *to, size_t room)
     return got;
 }
 
-/* Read to the end; the file may have grown or shrunk since fstat(). */
+/* Read to the end; the file may have grown or shrunk since fstat().  One that gives
+ * what it told, and no more where more was asked for, is at its end. */
 static imig_status
 read_all(imig_buf *out, int fd, size_t expected, size_t limit, imig_error *err)
 {
@@ -56,7 +57,7 @@ read_all(imig_buf *out, int fd, size_t expected, size_t limit, imig_error *err)
         imig_buf_commit(out, (size_t)got);
         if (out->len > limit)
             return imig_error_set(err, IMIG_E_LIMIT, "larger than %zu bytes", limit);
-        if (got == 0)
+        if (got == 0 || (out->len == expected && (size_t)got < room))
             return IMIG_OK;
         /* A full read may have more behind it; a short one is asked once more. */
         room = (size_t)got == room ? room : room - (size_t)got;
@@ -66,12 +67,20 @@ read_all(imig_buf *out, int fd, size_t expected, size_t limit, imig_error *err)
 imig_status
 imig_file_read(imig_buf *out, const char *path, size_t limit, imig_error *err)
 {
+    return imig_file_read_at(out, IMIG_FILE_HERE, path, limit, err);
+}
+
+imig_status
+imig_file_read_at(imig_buf *out, int folder, const char *path, size_t limit,
+                  imig_error *err)
+{
     imig_status status = IMIG_OK;
     struct stat info;
     out->len = 0;
     out->failed = false;
     /* O_NONBLOCK: opening a FIFO without a writer must not hang. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = openat(folder == IMIG_FILE_HERE ? AT_FDCWD : folder, path,
+                    O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return refused(err, errno);
     if (fstat(fd, &info) != 0) {

@@ -16,4 +16,12 @@
 IMIG_NODISCARD imig_status imig_file_read(imig_buf *out, const char *path, size_t limit,
                                           imig_error *err);
 
+/* As imig_file_read, of a path that starts at an open folder. */
+IMIG_NODISCARD imig_status imig_file_read_at(imig_buf *out, int folder,
+                                             const char *path, size_t limit,
+                                             imig_error *err);
+
+/* For imig_file_read_at: paths start where the process is. */
+#define IMIG_FILE_HERE (-1)
+
 #endif /* IMIG_FILE_H */

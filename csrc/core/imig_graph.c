@@ -117,7 +117,7 @@ copy_names(imig_span *out, imig_graph *g, const imig_str *names, uint32_t count)
 imig_status
 imig_graph_fill(imig_graph *g, uint32_t node, const imig_rev *rev, imig_error *err)
 {
-    imig_node made = {.label_set = IMIG_NO_NODE};
+    imig_node made = {.label_set = IMIG_NO_NODE, .path = g->nodes[node].path};
     size_t names = (size_t)rev->down_count + rev->depend_count + rev->label_count;
     imig_status st = room_for_names(g, names, err);
     if (st != IMIG_OK)

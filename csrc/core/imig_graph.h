@@ -31,6 +31,7 @@ typedef struct imig_span {
 
 typedef struct imig_node {
     imig_str id;
+    const char *path; /* of its file; NULL where there is none */
     imig_str doc;     /* the module's docstring; ptr is NULL without one */
     imig_span down;   /* graph->names: down_revision, as declared, repeats included */
     imig_span depend; /* graph->names: depends_on */

@@ -9,8 +9,9 @@
 void
 imig_loader_init(imig_loader *loader)
 {
-    *loader = (imig_loader){.bytes = IMIG_BUF_INIT};
+    *loader = (imig_loader){.folder = IMIG_FILE_HERE, .bytes = IMIG_BUF_INIT};
     imig_header_init(&loader->header);
+    imig_known_init(&loader->known);
 }
 
 void
@@ -20,6 +21,7 @@ imig_loader_clear(imig_loader *loader)
     loader->names = NULL;
     loader->capacity = 0;
     imig_header_clear(&loader->header);
+    imig_known_clear(&loader->known);
     imig_buf_clear(&loader->bytes);
 }
 
@@ -141,11 +143,13 @@ add_header(imig_loaded *out, imig_graph *g, imig_loader *loader, imig_error *err
     return imig_graph_add(g, &rev, err);
 }
 
-imig_status
-imig_load_file(imig_loaded *out, imig_graph *g, imig_loader *loader, const char *path,
-               imig_error *err)
+static imig_status
+load(imig_loaded *out, imig_graph *g, imig_loader *loader, const char *path,
+     imig_error *err)
 {
-    imig_status st = imig_file_read(&loader->bytes, path, IMIG_SCAN_LIMIT, err);
+    imig_status st = imig_file_read_at(&loader->bytes, loader->folder,
+                                       path + loader->prefix, IMIG_SCAN_LIMIT, err);
+    loader->header.known = &loader->known;
     if (st == IMIG_OK)
         st = imig_scan(&loader->header, loader->bytes.data, loader->bytes.len, err);
     if (st == IMIG_OK && loader->header.is_static)
@@ -154,4 +158,14 @@ imig_load_file(imig_loaded *out, imig_graph *g, imig_loader *loader, const char 
         return st;
     *out = st == IMIG_E_IO ? IMIG_LOADED_UNREADABLE : IMIG_LOADED_NOT_STATIC;
     return imig_graph_reserve(g, err);
+}
+
+imig_status
+imig_load_file(imig_loaded *out, imig_graph *g, imig_loader *loader, const char *path,
+               imig_error *err)
+{
+    imig_status st = load(out, g, loader, path, err);
+    if (st == IMIG_OK)
+        g->nodes[g->count - 1].path = path;
+    return st;
 }

@@ -5,6 +5,7 @@
 #include "imig_buf.h"
 #include "imig_graph.h"
 #include "imig_scan.h"
+#include "imig_known.h"
 
 typedef enum imig_loaded {
     IMIG_LOADED,            /* the node is there */
@@ -16,8 +17,11 @@ typedef enum imig_loaded {
 
 /* Storage that is used again from file to file. */
 typedef struct imig_loader {
+    int folder;    /* where paths start; IMIG_FILE_HERE */
+    size_t prefix; /* bytes of each path that lead to that folder */
     imig_buf bytes;
     imig_header header;
+    imig_known known;
     imig_str *names; /* the header's, with repeats within a set dropped */
     size_t capacity;
 } imig_loader;
@@ -25,8 +29,9 @@ typedef struct imig_loader {
 void imig_loader_init(imig_loader *loader);
 void imig_loader_clear(imig_loader *loader);
 
-/* Read, scan and add the file as the graph's next node.  Blocks: call it without the
- * GIL.  IMIG_OK, or IMIG_E_NOMEM or IMIG_E_LIMIT about the graph. */
+/* Read, scan and add the file as the graph's next node.  `path` is a C string that
+ * lives as long as the graph.  Blocks: call it without the GIL.
+ * IMIG_OK, or IMIG_E_NOMEM or IMIG_E_LIMIT about the graph. */
 IMIG_NODISCARD imig_status imig_load_file(imig_loaded *out, imig_graph *g,
                                           imig_loader *loader, const char *path,
                                           imig_error *err);

@@ -19,6 +19,7 @@
 #define NESTED_NONE SIZE_MAX
 #define WHOLE_FILE SIZE_MAX
 #define PYTHON_CLEANS_DOC 0x030D0000u
+#define HEADER_BOUND (1u << IMIG_WORD_REVISION | 1u << IMIG_WORD_DOWN_REVISION)
 
 void
 imig_header_init(imig_header *h)
@@ -276,7 +277,22 @@ bind(imig_scan_state *s, unsigned targets, bool others)
             *slot(s->header, word) = value;
     }
     s->bound |= (uint8_t)targets;
+    if (targets == 1u << IMIG_WORD_REVISION)
+        imig_scan_stretch(s, 1);
+    else if (targets == 1u << IMIG_WORD_DOWN_REVISION)
+        imig_scan_stretch(s, 2);
     return true;
+}
+
+/* The value of a name comes next; the byte after the `=` counts, which could make
+ * another operator of it. */
+static void
+learn_before(imig_scan_state *s, imig_word target)
+{
+    if (target == IMIG_WORD_REVISION)
+        imig_scan_learn(s, 0, s->lex.at + 1);
+    else if (target == IMIG_WORD_DOWN_REVISION)
+        imig_scan_learn(s, 1, s->lex.at + 1);
 }
 
 /* `name: annotation` or `name: annotation = value`; the colon is looked at. */
@@ -291,6 +307,7 @@ pass_annotated(imig_scan_state *s, imig_word target)
     }
     if (imig_scan_at_end(s))
         return true; /* binds nothing */
+    learn_before(s, target);
     return imig_scan_advance(s) && bind(s, 1u << target, false);
 }
 
@@ -304,13 +321,13 @@ pass_after_name(imig_scan_state *s, imig_word name, bool first)
     return pass_statement(s, soft, imig_word_watched(name));
 }
 
-/* A simple statement at column 0 that starts with a name. */
+/* A simple statement at column 0 that starts with a name; `targets`: what it is known
+ * to assign to, before the current token. */
 static bool
-pass_assignment(imig_scan_state *s)
+pass_assignment(imig_scan_state *s, unsigned targets)
 {
-    unsigned targets = 0;
     bool others = false;
-    bool first = true;
+    bool first = targets == 0;
     while (s->token.kind == IMIG_TOKEN_NAME && s->word != IMIG_WORD_NONE) {
         imig_word word = s->word;
         if (word == IMIG_WORD_RESERVED)
@@ -322,6 +339,8 @@ pass_assignment(imig_scan_state *s)
         if (!imig_scan_at_op(s, '='))
             return targets != 0 ? imig_scan_refuse(s, "a value is not a literal")
                                 : pass_after_name(s, word, first);
+        if (first)
+            learn_before(s, word);
         if (imig_word_watched(word))
             targets |= 1u << word;
         else
@@ -350,9 +369,20 @@ pass_simple(imig_scan_state *s, bool top)
     if (s->token.kind != IMIG_TOKEN_NAME || s->word == IMIG_WORD_RESERVED)
         return pass_statement(s, false, false);
     if (top)
-        return pass_assignment(s);
+        return pass_assignment(s, 0);
     imig_word first = s->word;
     return imig_scan_advance(s) && pass_after_name(s, first, true);
+}
+
+/* What follows the `;` in a line of simple statements, if that is the current token. */
+static bool
+pass_rest(imig_scan_state *s, bool top)
+{
+    while (!at_line_end(s)) {
+        if (!imig_scan_advance(s) || !pass_simple(s, top))
+            return false;
+    }
+    return true;
 }
 
 static bool
@@ -371,13 +401,7 @@ pass_module_line(imig_scan_state *s)
     default:
         break;
     }
-    while (!at_line_end(s)) {
-        if (!pass_simple(s, top))
-            return false;
-        if (!at_line_end(s) && !imig_scan_advance(s))
-            return false;
-    }
-    return true;
+    return pass_simple(s, top) && pass_rest(s, top);
 }
 
 /* Go to the first token of the next logical line and see where it stands. */
@@ -389,6 +413,21 @@ next_line(imig_scan_state *s)
     if (s->nested != NESTED_NONE && s->lex.indent <= s->nested)
         s->nested = NESTED_NONE;
     return true;
+}
+
+/* As next_line, over stretches that are known. */
+static bool
+next_new_line(imig_scan_state *s)
+{
+    imig_word word;
+    while (s->token.kind == IMIG_TOKEN_NEWLINE && imig_scan_recall(&word, s)) {
+        if (word == IMIG_WORD_PLAIN)
+            break;
+        if (!imig_scan_advance(s) || !pass_assignment(s, 1u << word) ||
+            !pass_rest(s, true))
+            return false;
+    }
+    return s->token.kind == IMIG_TOKEN_END || next_line(s);
 }
 
 static void
@@ -414,6 +453,7 @@ pass_docstring(imig_scan_state *s)
     imig_value value;
     if (imig_scan_value(&value, s)) {
         keep_doc(s->header, value);
+        imig_scan_stretch(s, 0);
         if (s->header->text.failed)
             s->end = IMIG_SCAN_NOMEM;
         return s->end == IMIG_SCAN_RUNNING;
@@ -423,6 +463,24 @@ pass_docstring(imig_scan_state *s)
     *s = before;
     keep_doc(s->header, (imig_value){IMIG_VALUE_NONE, 0, 0});
     return true;
+}
+
+/* At the first definition after the header, once: true when nothing from here on can
+ * matter.  `sys` alone does not. */
+static bool
+is_over(imig_scan_state *s)
+{
+    bool defines = s->word == IMIG_WORD_DEF || s->word == IMIG_WORD_CLASS ||
+                   s->word == IMIG_WORD_ASYNC || imig_scan_at_op(s, '@');
+    size_t at = s->token.start;
+    if (!defines || s->tail_read || s->header->known == NULL || s->saw_modules ||
+        (s->bound & HEADER_BOUND) != HEADER_BOUND)
+        return false;
+    s->tail_read = true;
+    if (at > 0 && s->lex.bytes[at - 1] == '\n')
+        imig_scan_learn(s, 2, at);
+    return imig_tail_silent(&s->header->known->tail, s->lex.bytes + at,
+                            s->lex.len - at);
 }
 
 /* The file's statements, up to its end or to what ends the scan. */
@@ -438,11 +496,13 @@ pass_file(imig_scan_state *s)
         return;
     do {
         bool nested = s->nested != NESTED_NONE;
+        if (is_over(s))
+            return;
         if (!(nested ? pass_nested(s) : pass_module_line(s)))
             return;
         if (s->token.kind == IMIG_TOKEN_END)
             return;
-    } while (next_line(s));
+    } while (next_new_line(s));
 }
 
 /* Items know their lengths; give them their places, now that the text stays put. */
@@ -472,7 +532,6 @@ check_mutable(imig_scan_state *s)
 static imig_status
 finish(imig_scan_state *s, imig_error *err)
 {
-    const unsigned enough = 1u << IMIG_WORD_REVISION | 1u << IMIG_WORD_DOWN_REVISION;
     imig_header *h = s->header;
     if (s->end == IMIG_SCAN_RUNNING)
         check_mutable(s);
@@ -480,8 +539,9 @@ finish(imig_scan_state *s, imig_error *err)
         return imig_error_set(err, IMIG_E_NOMEM, "out of memory");
     /* What no Python imports has no values to differ from: the header stands, so that
      * the file stops only the command that needs the rest of it. */
-    h->is_static = s->end == IMIG_SCAN_RUNNING ||
-                   (s->end == IMIG_SCAN_BROKEN && (s->bound & enough) == enough);
+    h->is_static =
+        s->end == IMIG_SCAN_RUNNING ||
+        (s->end == IMIG_SCAN_BROKEN && (s->bound & HEADER_BOUND) == HEADER_BOUND);
     if (h->reason != NULL && s->where != WHOLE_FILE)
         h->line = imig_lex_line(s->lex.bytes, s->where);
     if (h->is_static)
@@ -501,6 +561,7 @@ imig_scan(imig_header *out, const char *bytes, size_t len, imig_error *err)
     memset(&s, 0, sizeof s);
     s.header = out;
     s.nested = NESTED_NONE;
+    s.stretch = IMIG_STRETCHES;
     s.token.kind = IMIG_TOKEN_NEWLINE;
     const char *nul = len != 0 ? memchr(bytes, '\0', len) : NULL;
     bool readable = imig_encoding_detect(&encoding, bytes, len);

@@ -26,6 +26,7 @@
 #include "imig_base.h"
 #include "imig_buf.h"
 #include "imig_error.h"
+#include "imig_known.h"
 
 /* Larger input is IMIG_E_LIMIT: import the file.  Python needs minutes and gigabytes
  * for a source of this size; nobody has one. */
@@ -52,6 +53,11 @@ typedef struct imig_header {
     uint32_t python;  /* PY_VERSION_HEX; 3.13 strips indentation; 0 is the oldest */
     bool without_doc; /* python -OO: `doc` is always ABSENT */
 
+    /* Not NULL: what was read in other files is not read again, nor what comes after
+     * the header and cannot matter.  Values are the same; damage after the header is
+     * not noticed, nor what is not understood there. */
+    imig_known *known;
+
     bool is_static; /* false: NOT_STATIC, and the values below mean nothing */
 
     /* Why NOT_STATIC, a static string without a full stop; also of a static file that
@@ -76,8 +82,8 @@ typedef struct imig_header {
 /* No allocation; cannot fail. */
 void imig_header_init(imig_header *h);
 
-/* Free what the header holds; it is as after imig_header_init, but keeps `python`
- * and `without_doc`. */
+/* Free what the header holds; it is as after imig_header_init, but keeps what
+ * was set of it. */
 void imig_header_clear(imig_header *h);
 
 /* Read the header of a revision file.  Looks at no byte outside bytes[0 .. len), keeps

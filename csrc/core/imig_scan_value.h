@@ -52,6 +52,11 @@ typedef struct imig_scan_state {
     bool saw_modules;
     uint8_t bound;                           /* bit 1 << word: the name has its value */
     uint8_t mentions[IMIG_WORD_WATCHED + 1]; /* by word; 2 means two or more */
+    bool tail_read;                          /* the rest has been looked at as bytes */
+    uint8_t stretch; /* the one that starts at the end of this line, or has started */
+    bool marked;     /* it has started */
+    size_t mark;     /* where, and what was known there */
+    imig_scan_facts mark_facts;
     bool in_body; /* past the first token of a line of a def or class */
     uint8_t form_count;
     imig_scan_form forms[IMIG_SCAN_FORMS];
@@ -82,5 +87,16 @@ bool imig_scan_at_end(const imig_scan_state *s);
 /* Read a literal from the current token to the end of its statement.
  * On false the scan has ended: the value is no literal, or there was an error. */
 bool imig_scan_value(imig_value *out, imig_scan_state *s);
+
+/* That stretch starts at the end of the line. */
+void imig_scan_stretch(imig_scan_state *s, uint8_t stretch);
+
+/* At the end of a line: go to the end of the stretch that starts there, if it is known.
+ * The current token is then the `=` before the value of *out; or *out is PLAIN, and the
+ * next line is the first definition. */
+bool imig_scan_recall(imig_word *out, imig_scan_state *s);
+
+/* The stretch ends before byte `end`: remember it. */
+void imig_scan_learn(imig_scan_state *s, uint8_t stretch, size_t end);
 
 #endif /* IMIG_SCAN_VALUE_H */

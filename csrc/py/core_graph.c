@@ -4,6 +4,7 @@
  * them to Revision objects; C makes strings only for what is asked. */
 #include "core_graph.h"
 
+#include "imig_folder.h"
 #include "imig_labels.h"
 #include "imig_load.h"
 
@@ -109,37 +110,61 @@ join_paths(imig_buf *out, PyObject *paths)
     return out->failed ? -1 : 0;
 }
 
+/* Either the paths or the folder. */
 typedef struct scan_work {
     imig_graph *graph;
+    imig_loader loader;
     imig_buf paths;
+    const char *root;
+    imig_folder folder;
     size_t count;
-    bool without_doc;
     imig_vec to_import;
     size_t not_static;
 } scan_work;
 
 static imig_status
-scan_nogil(scan_work *work, imig_error *err)
+no_memory(imig_error *err)
 {
-    imig_loader loader;
+    return imig_error_set(err, IMIG_E_NOMEM, "out of memory");
+}
+
+static imig_status
+scan_one(scan_work *work, const char *path, imig_error *err)
+{
+    imig_loaded how;
+    uint32_t node = work->graph->count;
+    imig_status st = imig_load_file(&how, work->graph, &work->loader, path, err);
+    if (st == IMIG_OK && how != IMIG_LOADED)
+        imig_vec_push(&work->to_import, node);
+    if (st == IMIG_OK && how == IMIG_LOADED_NOT_STATIC)
+        work->not_static++;
+    return st;
+}
+
+static imig_status
+scan_paths_nogil(scan_work *work, imig_error *err)
+{
+    imig_str all = {work->paths.data, work->paths.len};
     imig_status st = IMIG_OK;
-    const char *path = work->paths.data;
-    imig_loader_init(&loader);
-    loader.header.python = PY_VERSION_HEX;
-    loader.header.without_doc = work->without_doc;
-    for (size_t i = 0; i < work->count && st == IMIG_OK; i++) {
-        imig_loaded how;
-        uint32_t node = work->graph->count;
-        st = imig_load_file(&how, work->graph, &loader, path, err);
-        if (st == IMIG_OK && how != IMIG_LOADED)
-            imig_vec_push(&work->to_import, node);
-        if (st == IMIG_OK && how == IMIG_LOADED_NOT_STATIC)
-            work->not_static++;
-        path += strlen(path) + 1;
-    }
-    imig_loader_clear(&loader);
-    if (st == IMIG_OK && work->to_import.failed)
-        st = imig_error_set(err, IMIG_E_NOMEM, "out of memory");
+    if (!imig_arena_copy(&all, &work->graph->text, all))
+        return no_memory(err);
+    for (const char *path = all.ptr; path < all.ptr + all.len && st == IMIG_OK;
+         path += strlen(path) + 1)
+        st = scan_one(work, path, err);
+    return st;
+}
+
+static imig_status
+scan_folder_nogil(scan_work *work, imig_error *err)
+{
+    const imig_folder *folder = &work->folder;
+    imig_status st =
+        imig_folder_list(&work->folder, &work->graph->text, work->root, err);
+    work->loader.folder = folder->fd;
+    work->loader.prefix = folder->prefix;
+    work->count = folder->plain ? folder->count : 0;
+    for (size_t i = 0; i < work->count && st == IMIG_OK; i++)
+        st = scan_one(work, folder->files[i].path, err);
     return st;
 }
 
@@ -160,13 +185,37 @@ list_of(const imig_vec *vec)
 PyDoc_STRVAR(scan_doc, "scan($self, paths, without_doc, /)\n--\n\n"
                        "Read revision files and add a node for each; see _core.pyi.");
 
+/* Do the work without the GIL; the nodes to import, NULL with an exception. */
+static PyObject *
+scan(graph_object *self, scan_work *work, bool without_doc,
+     imig_status (*run)(scan_work *, imig_error *))
+{
+    core_state *state = PyType_GetModuleState(Py_TYPE(self));
+    imig_error err;
+    imig_status st;
+    imig_loader_init(&work->loader);
+    work->loader.header.python = PY_VERSION_HEX;
+    work->loader.header.without_doc = without_doc;
+    self->busy = true;
+    Py_BEGIN_ALLOW_THREADS
+        st = run(work, &err);
+    Py_END_ALLOW_THREADS
+    self->busy = false;
+    if (st == IMIG_OK && work->to_import.failed)
+        st = no_memory(&err);
+    imig_loader_clear(&work->loader);
+    if (st != IMIG_OK)
+        return imigpy_raise(&err);
+    state->files_scanned += work->count;
+    state->files_not_static += work->not_static;
+    return list_of(&work->to_import);
+}
+
 static PyObject *
 graph_scan(PyObject *op, PyObject *const *args, Py_ssize_t count)
 {
     graph_object *self = as_graph(op);
-    core_state *state = PyType_GetModuleState(Py_TYPE(op));
     PyObject *found = NULL;
-    imig_error err;
     scan_work work = {.paths = IMIG_BUF_INIT, .to_import = IMIG_VEC_INIT};
     if (count != 2 || !PyList_Check(args[0])) {
         PyErr_SetString(PyExc_TypeError, "scan() takes a list of paths and a bool");
@@ -175,23 +224,39 @@ graph_scan(PyObject *op, PyObject *const *args, Py_ssize_t count)
     if ((work.graph = filled(self)) == NULL || join_paths(&work.paths, args[0]) < 0)
         goto out;
     work.count = (size_t)PyList_GET_SIZE(args[0]);
-    work.without_doc = args[1] == Py_True;
-    imig_status st;
-    self->busy = true;
-    Py_BEGIN_ALLOW_THREADS
-        st = scan_nogil(&work, &err);
-    Py_END_ALLOW_THREADS
-    self->busy = false;
-    if (st != IMIG_OK) {
-        imigpy_raise(&err);
-        goto out;
-    }
-    state->files_scanned += work.count;
-    state->files_not_static += work.not_static;
-    found = list_of(&work.to_import);
+    found = scan(self, &work, args[1] == Py_True, scan_paths_nogil);
 out:
     imig_vec_clear(&work.to_import);
     imig_buf_clear(&work.paths);
+    return found;
+}
+
+PyDoc_STRVAR(scan_folder_doc,
+             "scan_folder($self, folder, without_doc, /)\n--\n\n"
+             "As scan(), of all revision files of a folder; see _core.pyi.");
+
+static PyObject *
+graph_scan_folder(PyObject *op, PyObject *const *args, Py_ssize_t count)
+{
+    graph_object *self = as_graph(op);
+    PyObject *found = NULL;
+    PyObject *root = NULL;
+    scan_work work = {.folder = IMIG_FOLDER_INIT, .to_import = IMIG_VEC_INIT};
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "scan_folder() takes a folder and a bool");
+        return NULL;
+    }
+    if ((work.graph = filled(self)) == NULL || !PyUnicode_FSConverter(args[0], &root))
+        return NULL;
+    work.root = PyBytes_AS_STRING(root);
+    found = scan(self, &work, args[1] == Py_True, scan_folder_nogil);
+    if (found != NULL && !work.folder.plain) {
+        Py_DECREF(found);
+        found = Py_NewRef(Py_None);
+    }
+    imig_folder_clear(&work.folder);
+    imig_vec_clear(&work.to_import);
+    Py_DECREF(root);
     return found;
 }
 
@@ -479,6 +544,16 @@ node_of(const imig_graph *g, PyObject *index)
     return node;
 }
 
+/* As node_of, of a graph that need not be finished. */
+static int64_t
+node_asked(const graph_object *self, PyObject *index)
+{
+    if (!self->busy)
+        return node_of(&self->graph, index);
+    PyErr_SetString(PyExc_ValueError, "the graph is being filled");
+    return -1;
+}
+
 PyDoc_STRVAR(fields_doc, "fields($self, node, /)\n--\n\n"
                          "What a Revision object of that node holds, by attribute.");
 
@@ -498,7 +573,7 @@ static PyObject *
 graph_declared(PyObject *op, PyObject *index)
 {
     const imig_graph *g = &as_graph(op)->graph;
-    int64_t node = as_graph(op)->busy ? -1 : node_of(g, index);
+    int64_t node = node_asked(as_graph(op), index);
     if (node < 0)
         return NULL;
     const imig_node *each = &g->nodes[node];
@@ -533,12 +608,27 @@ static PyObject *
 graph_doc(PyObject *op, PyObject *index)
 {
     const imig_graph *g = &as_graph(op)->graph;
-    int64_t node = as_graph(op)->busy ? -1 : node_of(g, index);
+    int64_t node = node_asked(as_graph(op), index);
     if (node < 0)
         return NULL;
     if (g->nodes[node].doc.ptr == NULL)
         Py_RETURN_NONE;
     return text(g->nodes[node].doc);
+}
+
+PyDoc_STRVAR(path_doc, "path($self, node, /)\n--\n\n"
+                       "The path that the node was scanned from, or None.");
+
+static PyObject *
+graph_path(PyObject *op, PyObject *index)
+{
+    const imig_graph *g = &as_graph(op)->graph;
+    int64_t node = node_asked(as_graph(op), index);
+    if (node < 0)
+        return NULL;
+    if (g->nodes[node].path == NULL)
+        Py_RETURN_NONE;
+    return PyUnicode_DecodeFSDefault(g->nodes[node].path);
 }
 
 static PyObject *
@@ -554,12 +644,14 @@ graph_get_ids(PyObject *op, void *Py_UNUSED(closure))
 
 static PyMethodDef graph_methods[] = {
     {"scan", FAST(graph_scan), METH_FASTCALL, scan_doc},
+    {"scan_folder", FAST(graph_scan_folder), METH_FASTCALL, scan_folder_doc},
     {"put", FAST(graph_put), METH_FASTCALL, put_doc},
     {"finish", graph_finish, METH_NOARGS, finish_doc},
     {"fields", graph_fields, METH_O, fields_doc},
     {"declared", graph_declared, METH_O, declared_doc},
     {"labels", graph_labels, METH_NOARGS, labels_doc},
     {"doc", graph_doc, METH_O, doc_doc},
+    {"path", graph_path, METH_O, path_doc},
     {"find", imigpy_graph_find, METH_O,
      "find($self, id, /)\n--\n\n"
      "The node with that id or label, or -1."},

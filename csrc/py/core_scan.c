@@ -226,35 +226,61 @@ core_scan_file(PyObject *module, PyObject *path)
     return result;
 }
 
-PyDoc_STRVAR(scan_source_doc, "scan_source($module, data, /)\n--\n\n"
+/* One file's bytes into the header.  False with an exception, of the buffer. */
+static bool
+scan_bytes(imig_status *out, imig_header *header, PyObject *data, imig_error *err)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
+        return false;
+    Py_BEGIN_ALLOW_THREADS
+        *out = imig_scan(header, view.buf, (size_t)view.len, err);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&view);
+    return true;
+}
+
+PyDoc_STRVAR(scan_source_doc, "scan_source($module, data, /, *before)\n--\n\n"
                               "The header of a revision file from its bytes.");
 
 static PyObject *
-core_scan_source(PyObject *module, PyObject *data)
+core_scan_source(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     core_state *state = core_get_state(module);
     PyObject *result = NULL;
-    Py_buffer view;
+    imig_known known;
     imig_header header;
     imig_error err;
-    imig_status status;
-    if (init_header(&header) < 0 || PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
+    imig_status status = IMIG_OK;
+    if (count < 1) {
+        PyErr_SetString(PyExc_TypeError, "scan_source() takes a file's bytes");
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-        status = imig_scan(&header, view.buf, (size_t)view.len, &err);
-    Py_END_ALLOW_THREADS
+    }
+    if (init_header(&header) < 0)
+        return NULL;
+    imig_known_init(&known);
+    if (count > 1)
+        header.known = &known;
+    for (Py_ssize_t i = 1; i < count && status == IMIG_OK; i++) {
+        if (!scan_bytes(&status, &header, args[i], &err))
+            goto out;
+    }
+    if (status == IMIG_OK && !scan_bytes(&status, &header, args[0], &err))
+        goto out;
     if (status == IMIG_OK)
         result = outcome(state, &header);
     else
         result = raise_for_file(state, &err, Py_None);
+out:
     imig_header_clear(&header);
-    PyBuffer_Release(&view);
+    imig_known_clear(&known);
     return result;
 }
 
 static PyMethodDef scan_methods[] = {
     {"scan_file", core_scan_file, METH_O, scan_file_doc},
-    {"scan_source", core_scan_source, METH_O, scan_source_doc},
+    {"scan_source", (PyCFunction)(void (*)(void))core_scan_source, METH_FASTCALL,
+     scan_source_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -181,7 +181,6 @@ class _Teller:
 
     def __init__(self, scanned: Scanned) -> None:
         self.graph = scanned.graph
-        self._paths = scanned.paths
 
     def script(self, node: int) -> _Script:
         return _Script(self.graph.fields(node))
@@ -223,4 +222,4 @@ class _Teller:
         if script.labels:
             text += f"Branch names: {script.labels}\n"
         doc = "\n".join(f"    {line}" for line in self._longdoc(node).splitlines())
-        return f"{text}Path: {self._paths[node]}\n\n{doc}\n"
+        return f"{text}Path: {self.graph.path(node)}\n\n{doc}\n"

@@ -14,6 +14,7 @@ from .listing import resolved, walked
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
+_STOCK_PATTERN: Final = base._only_source_rev_file
 _STOCK_LIST: Final = base.Script._list_py_dir.__func__  # type: ignore[attr-defined]
 
 
@@ -46,10 +47,28 @@ def revision_files(directory: ScriptDirectory) -> list[str]:
     return found
 
 
+def plain_folders(directory: ScriptDirectory) -> list[str] | None:
+    """Real paths of the locations; None where :func:`revision_files` must look.
+
+    Source: ``ScriptDirectory._load_revisions``.
+    """
+    if directory.recursive_version_locations or not _lists_as_stock():
+        return None
+    locations = directory._version_locations
+    return [resolved(location) for location in locations if location.exists()]
+
+
+def _lists_as_stock() -> bool:
+    return (
+        base.Script._list_py_dir.__func__ is _STOCK_LIST  # type: ignore[attr-defined]
+        and base._only_source_rev_file is _STOCK_PATTERN
+    )
+
+
 def _listed(directory: ScriptDirectory, location: os.PathLike[str]) -> Iterator[str]:
     """Real paths of all files in one location."""
     root = resolved(location)
-    stock = base.Script._list_py_dir.__func__ is _STOCK_LIST  # type: ignore[attr-defined]
+    stock = _lists_as_stock()
     if directory.sourceless or not stock or root.endswith("__pycache__"):
         for path in base.Script._list_py_dir(directory, location):  # type: ignore[arg-type]
             yield resolved(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -13,7 +13,8 @@ from alembic.script.revision import Revision
 from alembic.util import not_none, to_tuple
 
 from .._native import require
-from .files import revision_files
+from .files import plain_folders, revision_files
+from .listing import scan_folders
 from .script import Script
 from .sets import ChildSet, LabelSet
 
@@ -52,7 +53,6 @@ class History:
         self.flaw: str | None = None
         self.advice: str | None = None
         self._objects: list[Revision | None] = []
-        self._paths: Sequence[str] = ()
         self._lock = threading.Lock()
 
     @classmethod
@@ -64,18 +64,20 @@ class History:
 
         Source: ``ScriptDirectory._load_revisions``.
         """
-        history = cls()
-        paths = revision_files(directory)
         if directory.sourceless:
-            paths, scanned = [], paths
             # Which of x.py, x.pyc and __pycache__/x.*.pyc counts is Alembic's to say.
-            scripts = (base.Script._from_path(directory, path) for path in scanned)
+            paths = revision_files(directory)
+            scripts = (base.Script._from_path(directory, path) for path in paths)
             return cls.of_objects(each for each in scripts if each is not None)
-        unknown = history.graph.scan(paths, sys.flags.optimize > 1)
-        history._paths = paths
-        history._objects = [None] * len(paths)
+        history = cls()
+        without_doc = sys.flags.optimize > 1
+        unknown = scan_folders(history.graph, plain_folders(directory), without_doc)
+        if unknown is None:
+            history = cls()
+            unknown = history.graph.scan(revision_files(directory), without_doc)
+        history._objects = [None] * len(history.graph)
         for node in unknown:
-            script = base.Script._from_path(directory, paths[node])
+            script = base.Script._from_path(directory, history._path(node))
             history._put(node, not_none(script))
         history._finish()
         return history
@@ -111,9 +113,9 @@ class History:
         if found is not None:
             self.flaw, node, sentence = found
             if self.flaw == "missing":
-                path = getattr(self._objects[node], "path", None)
-                if node < len(self._paths):
-                    path = self._paths[node]
+                path = self.graph.path(node)
+                if path is None:
+                    path = getattr(self._objects[node], "path", None)
                 self.advice = f"{sentence} (in {path})" if path else sentence
             return
         for node, revision in enumerate(self._objects):
@@ -134,6 +136,9 @@ class History:
         ):
             setattr(revision, name, fields[name])
 
+    def _path(self, node: int) -> str:
+        return not_none(self.graph.path(node))
+
     def at(self, node: int) -> Revision:
         """The object of a node, made now if it is the first time."""
         found = self._objects[node]
@@ -141,8 +146,7 @@ class History:
             with self._lock:
                 found = self._objects[node]
                 if found is None:
-                    path = self._paths[node]
-                    found = Script.from_graph(self.graph, node, path)
+                    found = Script.from_graph(self.graph, node, self._path(node))
                     self._objects[node] = found
         return found
 
@@ -168,7 +172,7 @@ class History:
         return [
             found
             if found is not None
-            else Script.as_declared(self.graph, node, self._paths[node])
+            else Script.as_declared(self.graph, node, self._path(node))
             for node, found in enumerate(self._objects)
         ]
 

@@ -7,8 +7,33 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Final
+
+    from .._core import Graph
+
+
+def scan_folders(
+    graph: Graph, roots: Sequence[str] | None, without_doc: bool
+) -> list[int] | None:
+    """Scan folders, and none below them, in C; None where the walk must find the files.
+
+    Args:
+        graph: Empty; after None it is not to be used.
+        roots: Real paths; None is answered by None.
+        without_doc: As for ``Graph.scan``.
+    """
+    if roots is None or len(set(roots)) != len(roots):
+        return None
+    unknown: list[int] = []
+    for root in roots:
+        found = None
+        if not root.endswith("__pycache__"):
+            found = graph.scan_folder(root, without_doc)
+        if found is None:
+            return None
+        unknown += found
+    return unknown
 
 
 def walked(root: str, recursive: bool) -> Iterator[str]:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from .._native import require
-from .listing import is_revision_file, walked
+from .listing import is_revision_file, scan_folders, walked
 from .sets import ChildSet, LabelSet
 
 TYPE_CHECKING = False
@@ -32,14 +32,12 @@ class Scanned:
 
     Attributes:
         graph: Finished; its nodes are ints.
-        paths: The revision file of each node.
     """
 
-    __slots__ = ("graph", "paths")
+    __slots__ = ("graph",)
 
-    def __init__(self, graph: Graph, paths: list[str]) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.paths = paths
 
 
 def scan(layout: Layout) -> Scanned:
@@ -54,16 +52,26 @@ def scan(layout: Layout) -> Scanned:
     """
     if layout.sourceless:
         raise NeedsAlembic("sourceless = true: .pyc files have to be imported")
-    paths = revision_files(layout)
-    graph: Graph = require("_core").Graph(LabelSet, ChildSet)
-    unknown = graph.scan(paths, sys.flags.optimize > 1)
+    new, without_doc = require("_core").Graph, sys.flags.optimize > 1
+    graph: Graph = new(LabelSet, ChildSet)
+    unknown = scan_folders(graph, _plain_folders(layout), without_doc)
+    if unknown is None:
+        graph = new(LabelSet, ChildSet)
+        unknown = graph.scan(revision_files(layout), without_doc)
     if unknown:
         more = len(unknown) - 1
         others = f", and {more} more" if more else ""
-        raise NeedsAlembic(f"{why_not(paths[unknown[0]])}{others}")
+        raise NeedsAlembic(f"{why_not(str(graph.path(unknown[0])))}{others}")
     if graph.finish() is not None:
         raise NeedsAlembic
-    return Scanned(graph, paths)
+    return Scanned(graph)
+
+
+def _plain_folders(layout: Layout) -> list[str] | None:
+    """Real paths of the folders; None where :func:`revision_files` must look."""
+    if layout.recursive:
+        return None
+    return [os.path.realpath(each) for each in layout.folders if os.path.exists(each)]
 
 
 def revision_files(layout: Layout) -> list[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import random
 import signal
 import sys
 import warnings
+import zlib
 from collections.abc import Iterator
 from types import FrameType, ModuleType
 from typing import Final
@@ -66,16 +68,48 @@ def imported(source: bytes) -> dict[str, object] | None:
     return found
 
 
+def relative(source: bytes) -> bytes:
+    """The same file but for one byte, as chance has it; always the same one."""
+    if not source:
+        return b"\n"
+    rng = random.Random(zlib.crc32(source))
+    place = rng.randrange(len(source))
+    byte = rng.choice([*b"\n=#:;'\"(x \\", rng.choice(source)])
+    return source[:place] + bytes([byte]) + source[place + 1 :]
+
+
 def difference(case: Case) -> str | None:
-    """What is wrong with the scanner's answer to a case, or None."""
-    answer = _core.scan_source(case.source)
-    truth = imported(case.source)
+    """What is wrong with the scanner's answers to a case, or None.
+
+    One answer to the file by itself, and those of a scan that has seen nothing, the
+    file itself, or one that is almost the same.
+    """
+    source, truth = case.source, imported(case.source)
+    alone = _core.scan_source(source)
+    wrong = _wrong(alone, truth, case.plain)
+    for before in (b"", source, relative(source)):
+        if wrong is not None:
+            break
+        after = _core.scan_source(source, before)
+        wrong = _wrong(after, truth, case.plain)
+        if wrong is None and isinstance(alone, dict) and after != alone:
+            wrong = f"alone {alone!r}\nafter {after!r}"
+        if wrong is not None:
+            wrong = f"after {before!r}\n{wrong}"
+    return wrong
+
+
+def _wrong(
+    answer: dict[str, object] | _core.NotStatic,
+    truth: dict[str, object] | None,
+    plain: bool,
+) -> str | None:
     if isinstance(answer, _core.NotStatic):
-        if case.plain and truth is not None:
+        if plain and truth is not None:
             return f"not static: {answer!r}"
         return None
     if truth is None:
-        return None if not case.plain else "a plain case that Python refuses"
+        return None if not plain else "a plain case that Python refuses"
     if answer != truth:
         return f"scanned  {answer!r}\nimported {truth!r}"
     if any(type(answer[name]) is not type(truth[name]) for name in truth):

@@ -55,6 +55,47 @@ check_header(const imig_header *h)
         check_text(&h->items[i]);
 }
 
+static int
+same_value(const imig_header *h, const imig_value *a, const imig_header *g,
+           const imig_value *b)
+{
+    int same = a->kind == b->kind && a->count == b->count;
+    for (uint32_t i = 0; same && i < a->count; i++) {
+        imig_str x = h->items[a->first + i], y = g->items[b->first + i];
+        same = x.len == y.len && memcmp(x.ptr, y.ptr, x.len) == 0;
+    }
+    return same;
+}
+
+/* A scan that has seen nothing, this file, or one that differs in a byte, answers what
+ * the scan of the file alone does. */
+static void
+check_after(const imig_header *alone, char *bytes, size_t size)
+{
+    imig_known known;
+    imig_header h = {.python = alone->python, .known = &known};
+    imig_known_init(&known);
+    for (int round = 0; round < 4; round++) {
+        size_t at = size * 2 / 3;
+        char kept = size != 0 ? bytes[at] : '\0';
+        if (round == 2 && size != 0)
+            bytes[at] = bytes[size / 3];
+        demand(imig_scan(&h, bytes, size, NULL) == IMIG_OK);
+        check_header(&h);
+        if (size != 0)
+            bytes[at] = kept;
+        if (round == 2 || !alone->is_static)
+            continue;
+        demand(h.is_static && same_value(alone, &alone->revision, &h, &h.revision));
+        demand(same_value(alone, &alone->down_revision, &h, &h.down_revision));
+        demand(same_value(alone, &alone->branch_labels, &h, &h.branch_labels));
+        demand(same_value(alone, &alone->depends_on, &h, &h.depends_on));
+        demand(same_value(alone, &alone->doc, &h, &h.doc));
+    }
+    imig_header_clear(&h);
+    imig_known_clear(&known);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -70,6 +111,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         h.python = pythons[i];
         demand(imig_scan(&h, bytes, size, NULL) == IMIG_OK);
         check_header(&h);
+        check_after(&h, bytes, size);
     }
     imig_header_clear(&h);
     free(bytes);

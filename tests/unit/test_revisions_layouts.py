@@ -14,8 +14,10 @@ import pytest
 from alembic.script import ScriptDirectory
 from alembic.script.revision import Revision
 
+from ibutsu_migrate import _core
 from ibutsu_migrate.revisions import files, history
 from ibutsu_migrate.revisions.map import RevisionMap, StockMap
+from ibutsu_migrate.revisions.sets import ChildSet, LabelSet
 
 Files = dict[str, str | bytes]
 
@@ -71,6 +73,40 @@ def test_names_of_files(tmp_path: Path) -> None:
     found = ids(assert_same(write(tmp_path, named)))
     # Alembic's pattern does not cross the end of a line.
     assert sorted(found) == ["r0", "r1", "r2", "r3"]
+
+
+def test_names_of_files_that_c_lists(tmp_path: Path) -> None:
+    names = "b.py a.py A.py 01.py a_.py aaaaaaaaz.py aaaaaaaab.py .#l.py __init__.py"
+    named: Files = {
+        f"versions/{name}": revision(f"r{place}")
+        for place, name in enumerate(names.split())
+    }
+    write(tmp_path, named | {"versions/folder.py/x.py": "?", "versions/no.txt": "?"})
+    found = assert_same(tmp_path)
+    graph = _core.Graph(LabelSet, ChildSet)
+    assert graph.scan_folder(f"{tmp_path}/versions//", False) == []
+    paths = [graph.path(node) for node in range(len(graph))]
+    assert len(paths) == 7
+    assert paths == sorted(each[2] for each in found)
+
+
+def test_folders_that_c_does_not_list(tmp_path: Path) -> None:
+    write(tmp_path, {"plain/a.py": revision("a"), "wide/é.py": revision("b")})
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / "x").symlink_to(tmp_path / "plain" / "a.py")
+    graph = _core.Graph(LabelSet, ChildSet)
+    for name in ("nowhere", "wide", "link", "plain/a.py"):
+        assert graph.scan_folder(tmp_path / name, False) is None
+    assert len(graph) == 0
+    assert graph.scan_folder(tmp_path / "plain", False) == []
+    assert graph.put(1, ("b",), (), (), ())
+    assert graph.path(1) is None
+    with pytest.raises(IndexError):
+        graph.path(2)
+    with pytest.raises(TypeError, match="scan_folder"):
+        graph.scan_folder(tmp_path)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="null"):
+        graph.scan_folder("a\0b", False)
 
 
 def test_name_that_is_not_utf8(tmp_path: Path) -> None:
@@ -189,6 +225,7 @@ def test_a_file_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         return found
 
     monkeypatch.setattr(history, "revision_files", vanishing)
+    monkeypatch.setattr(history, "plain_folders", lambda directory: None)
     answer, _ = outcome(RevisionMap, tmp_path)
     assert answer == (ImportError, f"Can't find Python file {tmp_path}/versions/b.py")
 

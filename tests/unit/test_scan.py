@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -287,6 +288,39 @@ def test_letters_that_become_ascii_are_not_static(word: str) -> None:
             spelled = word.replace(plain, chr(code), 1)
             found = _core.scan_source(f"x = 1\n{spelled}\n".encode())
             assert isinstance(found, _core.NotStatic), hex(code)
+
+
+def words_that_matter() -> list[str]:
+    """The words of imig_word.c that need no other one to be refused."""
+    source = Path(__file__).parents[2] / "csrc" / "core" / "imig_word.c"
+    found = re.findall(r'\{"(\w+)", IMIG_WORD_(\w+)\}', source.read_text())
+    kinds = [
+        "REVISION",
+        "DOWN_REVISION",
+        "BRANCH_LABELS",
+        "DEPENDS_ON",
+        "RESERVED",
+        "TRICK",
+        "ATTR",
+        "LOCALS",
+        "GLOBALS",
+        "TRICK_ATTR",
+        "MODULES",
+    ]
+    return [word for word, kind in found if kind in kinds]
+
+
+def test_no_word_that_matters_is_overlooked_after_the_header() -> None:
+    """What follows the header is looked at as bytes: each word must be found there."""
+    header = b"revision = 'a'\ndown_revision = None\ndef f():\n"
+    words = words_that_matter()
+    assert len(words) > 30
+    for word in words:
+        for space in range(40):
+            # "$" is no Python: where it is read the file is not static.
+            source = header + b" " * space + f"{word} = $".encode()
+            assert not _core.scan_source(source, b""), word
+    assert _core.scan_source(header + b"x = $", b"")
 
 
 def test_names_table_is_pythons() -> None:
