@@ -10,6 +10,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .runtime.api import MigrationFailedError, Run, Step, downgrade, stamp, upgrade
+    from .runtime.plan import Plan, plan
     from .runtime.verify import Finding, Verification, verify
 
 __version__ = "0.1.0.dev0"
@@ -17,17 +18,20 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "Finding",
     "MigrationFailedError",
+    "Plan",
     "Run",
     "Step",
     "Verification",
     "__version__",
     "downgrade",
+    "plan",
     "stamp",
     "upgrade",
     "verify",
 ]
 
 _OF_VERIFY = ("Finding", "Verification", "verify")
+_OF_PLAN = ("Plan", "plan")
 
 
 def __getattr__(name: str) -> object:
@@ -37,6 +41,10 @@ def __getattr__(name: str) -> object:
         from .runtime import verify
 
         return getattr(verify, name)
+    if name in _OF_PLAN:
+        from .runtime import plan
+
+        return getattr(plan, name)
     from .runtime import api
 
     return getattr(api, name)

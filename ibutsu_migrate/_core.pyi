@@ -78,6 +78,21 @@ def sql_facts(
         standard_conforming_strings: The session's setting.
     """
 
+def sql_tokens(
+    sql: str | Buffer, /, standard_conforming_strings: bool = True
+) -> list[tuple[str, int, int]]:
+    """The tokens of a SQL text, as PostgreSQL's scan.l cuts them.
+
+    Args:
+        sql: As for ``sql_facts``.
+        standard_conforming_strings: The session's setting.
+
+    Returns:
+        Kind (``WORD``, ``QUOTED``, ``STRING``, ``NUMBER``, ``PARAM``, ``SYMBOL``,
+        ``BAD``) and the offsets in bytes at which it begins and ends. Space and
+        comments are no tokens; operators come byte by byte.
+    """
+
 @final
 class Graph:
     """Revisions and how they follow one another.

@@ -71,6 +71,7 @@ NEVER = {
         "ibutsu_migrate.env",
         "ibutsu_migrate.flask",
     ),
+    "weight": ("alembic", "sqlalchemy", "flask", "ibutsu_migrate.runtime"),
     "engine": (
         "alembic",
         "flask",

@@ -1,8 +1,11 @@
-/* core_sql.c - sql_facts(): imig_sql_facts as a dict, for policies written in Python
- * and for the tests.  The driver calls imig_sql_look itself. */
+/* core_sql.c - sql_facts() and sql_tokens(): what the classifier and its lexer find,
+ * for policies written in Python and for the tests.  The driver calls imig_sql_look
+ * itself.
+ */
 #include "core_sql.h"
 
 #include "imig_sql.h"
+#include "imig_sql_lex.h"
 
 typedef struct field {
     const char *name;
@@ -84,7 +87,80 @@ core_sql_facts(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
     return facts_dict(&facts);
 }
 
+static const char *
+kind_name(imig_sql_token_kind kind)
+{
+    switch (kind) {
+    case IMIG_SQL_TOKEN_WORD:
+        return "WORD";
+    case IMIG_SQL_TOKEN_QUOTED:
+        return "QUOTED";
+    case IMIG_SQL_TOKEN_STRING:
+        return "STRING";
+    case IMIG_SQL_TOKEN_NUMBER:
+        return "NUMBER";
+    case IMIG_SQL_TOKEN_PARAM:
+        return "PARAM";
+    case IMIG_SQL_TOKEN_SYMBOL:
+        return "SYMBOL";
+    case IMIG_SQL_TOKEN_BAD:
+    case IMIG_SQL_TOKEN_END:
+        break;
+    }
+    return "BAD";
+}
+
+/* Append the token; steals nothing.  -1 with an exception. */
+static int
+append_token(PyObject *list, const imig_sql_token *token)
+{
+    PyObject *item = Py_BuildValue("(snn)", kind_name(token->kind),
+                                   (Py_ssize_t)token->begin, (Py_ssize_t)token->end);
+    int failed = item == NULL ? -1 : PyList_Append(list, item);
+    Py_XDECREF(item);
+    return failed;
+}
+
+/* New reference to a list of tuples, or NULL with an exception. */
+static PyObject *
+token_list(const char *sql, size_t len, bool standard_conforming_strings)
+{
+    imig_sql_lexer lexer;
+    imig_sql_token token;
+    PyObject *list = PyList_New(0);
+    if (list == NULL)
+        return NULL;
+    imig_sql_lex_init(&lexer, sql, len, standard_conforming_strings);
+    while (imig_sql_lex_next(&lexer, &token), token.kind != IMIG_SQL_TOKEN_END) {
+        if (append_token(list, &token) < 0) {
+            Py_DECREF(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+PyDoc_STRVAR(sql_tokens_doc,
+             "sql_tokens($module, sql, /, standard_conforming_strings=True)\n--\n\n"
+             "The tokens of a SQL text: kind, and where it begins and ends.");
+
+static PyObject *
+core_sql_tokens(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static const char *const names[] = {"", "standard_conforming_strings", NULL};
+    Py_buffer view;
+    int conforming = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s*|p:sql_tokens",
+                                     (char **)(uintptr_t)names, &view, &conforming))
+        return NULL;
+    PyObject *list = token_list(view.buf, (size_t)view.len, conforming != 0);
+    PyBuffer_Release(&view);
+    return list;
+}
+
 static PyMethodDef sql_methods[] = {
+    {"sql_tokens", (PyCFunction)(void (*)(void))core_sql_tokens,
+     METH_VARARGS | METH_KEYWORDS, sql_tokens_doc},
     {"sql_facts", (PyCFunction)(void (*)(void))core_sql_facts,
      METH_VARARGS | METH_KEYWORDS, sql_facts_doc},
     {NULL, NULL, 0, NULL},

@@ -8,6 +8,7 @@
     ask.py        what log, verify and plan have in common
     log.py        log
     verify.py     verify
+    plan.py       plan
     stock.py      everything else: the real Alembic
 
 Only this package prints and exits. ``docs/design/cli.md`` says how it is quick.

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 PROGRAM: Final = "ibutsu-migrate"
 # Commands whose exit status is an answer.
-_TELLING: Final = frozenset(("verify",))
+_TELLING: Final = frozenset(("plan", "verify"))
 _HELP: Final = {
     "check-history": (
         "Find all that is wrong with the revision files, without a database."
     ),
     "log": "Tell which runs the database remembers: who, when, what, how it ended.",
+    "plan": (
+        "Show what an upgrade would do: revisions, SQL, locks, sizes. Changes nothing."
+    ),
     "verify": (
         "Compare the database with the files: revisions, edited files, what failed "
         "builds left."
@@ -46,6 +49,13 @@ class _Line(CommandLine):
         )
         self._own("config", _config, "json")
         self._own("verify", _verify, "json")
+        parser = self._own("plan", _plan, "json", "no_sql", "revision")
+        parser.add_argument(
+            "--no-sql", action="store_true", help="Run no revision's upgrade() for it"
+        )
+        parser.add_argument(
+            "revision", nargs="?", default="head", help="Target, head by default"
+        )
         parser = self._own("log", _log, "json", "number")
         parser.add_argument(
             *("-n", "--number"),
@@ -106,6 +116,12 @@ def _verify(config: Config, json: bool) -> None:
     verify(config, json)
 
 
+def _plan(config: Config, json: bool, no_sql: bool, revision: str) -> None:
+    from .plan import plan
+
+    plan(config, json, no_sql, revision)
+
+
 def _number(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no number")
@@ -137,7 +153,9 @@ def run_alembic(arguments: list[str]) -> int:
         line.main(arguments)
     except SystemExit as ending:
         # argparse's 2 is an answer of theirs.
-        if ending.code == 2 and not _TELLING.isdisjoint(arguments):
+        known = line.subparsers.choices
+        command = next((each for each in arguments if each in known), None)
+        if ending.code == 2 and command in _TELLING:
             return FAILED
         raise
     return line.status

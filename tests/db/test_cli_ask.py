@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .conftest import Shop
 
-COMMANDS = ["log", "verify"]
+COMMANDS = ["log", "verify", "plan"]
 SECRET = "s3cr et"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ibutsu_migrate._core import sql_facts
+from ibutsu_migrate._core import sql_facts, sql_tokens
 
 
 def test_all_the_facts() -> None:
@@ -52,3 +52,20 @@ def test_standard_conforming_strings_is_the_sessions() -> None:
 def test_other_things_are_refused(sql: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         sql_facts(sql)
+
+
+def test_tokens() -> None:
+    sql = "SELECT \"a b\".é, $1, 'x' -- nothing\n;"
+    raw = sql.encode()
+    tokens = sql_tokens(sql)
+    assert tokens == sql_tokens(raw) == sql_tokens(bytearray(raw))
+    assert [(kind, raw[begin:end].decode()) for kind, begin, end in tokens] == [
+        *(("WORD", "SELECT"), ("QUOTED", '"a b"'), ("SYMBOL", "."), ("WORD", "é")),
+        *(("SYMBOL", ","), ("PARAM", "$1"), ("SYMBOL", ","), ("STRING", "'x'")),
+        ("SYMBOL", ";"),
+    ]
+    assert sql_tokens("") == []
+    assert sql_tokens("'a\\'b'", False) == [("STRING", 0, 6)]
+    assert sql_tokens("1 'open")[-1][0] == "BAD"
+    with pytest.raises(TypeError):
+        sql_tokens(1)  # type: ignore[arg-type]

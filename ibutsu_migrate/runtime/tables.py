@@ -1,0 +1,193 @@
+"""The database as it is, for the rules of ``weight/`` and for sizes. Looks only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from .driver import is_autocommit
+from .look import rows_of
+
+# For this transaction only. Asking for a size waits for whoever holds the table.
+_LIMITS: Final = """
+SELECT set_config('lock_timeout', '500ms', true),
+       set_config('statement_timeout', '10s', true)
+"""
+
+_OID: Final = "SELECT CAST(to_regclass(:name) AS oid)"
+
+_TABLE_OF: Final = """
+SELECT CAST(CAST(indrelid AS regclass) AS text) FROM pg_index
+WHERE indexrelid = to_regclass(:name)
+"""
+
+_TYPE_OF: Final = """
+SELECT format_type(atttypid, atttypmod) FROM pg_attribute
+WHERE attrelid = to_regclass(:name) AND attname = :part AND NOT attisdropped
+"""
+
+_CHECKS: Final = """
+SELECT count(c.oid) > 0 FROM pg_attribute a LEFT JOIN pg_constraint c
+  ON c.conrelid = a.attrelid AND c.contype = 'c' AND a.attnum = ANY (c.conkey)
+WHERE a.attrelid = to_regclass(:name) AND a.attname = :part GROUP BY a.attnum
+"""
+
+_VOLATILE: Final = """
+SELECT bool_or(p.provolatile = 'v'),
+       bool_and(p.provolatile = 'v' AND l.lanname <> 'sql')
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE p.proname = :name
+"""
+
+_CONSTRAINED: Final = """
+SELECT t.typtype = 'd' AND (t.typnotnull OR t.typbasetype IN (
+           SELECT oid FROM pg_type WHERE typtype = 'd')
+       OR EXISTS (SELECT FROM pg_constraint c WHERE c.contypid = t.oid))
+FROM pg_type t WHERE t.oid = to_regtype(:name)
+"""
+
+_REFERENCED: Final = """
+SELECT DISTINCT CAST(CAST(confrelid AS regclass) AS text) FROM pg_constraint
+WHERE contype = 'f' AND conrelid = to_regclass(:name) AND confrelid <> conrelid
+AND (CAST(:part AS text) IS NULL OR conname = :part) ORDER BY 1
+"""
+
+_REFERENCING: Final = """
+SELECT DISTINCT CAST(CAST(conrelid AS regclass) AS text) FROM pg_constraint
+WHERE contype = 'f' AND confrelid = to_regclass(:name) AND confrelid <> conrelid
+ORDER BY 1
+"""
+
+# A partitioned table is as large as its partitions. relpages asks for no lock.
+_ESTIMATE: Final = """
+WITH part AS (
+    SELECT to_regclass(:name) AS oid
+    UNION SELECT relid FROM pg_partition_tree(to_regclass(:name))
+)
+SELECT sum(CAST(c.relpages AS bigint)) * CAST(current_setting('block_size') AS int),
+       CASE WHEN bool_and(c.reltuples >= 0 OR c.relkind IN ('p', 'I'))
+            THEN sum(greatest(c.reltuples, 0)) END
+FROM part JOIN pg_class c ON c.oid = part.oid
+"""
+
+_SIZE: Final = """
+SELECT sum(pg_total_relation_size(oid)) FROM (
+    SELECT CAST(to_regclass(:name) AS oid) AS oid
+    UNION SELECT CAST(relid AS oid) FROM pg_partition_tree(to_regclass(:name))
+) part
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a relation is now.
+
+    Attributes:
+        bytes: With its indexes and what is stored aside; without them where somebody
+            held the table so that nothing more could be asked.
+        rows: As the last ANALYZE or VACUUM has it; None where there was none.
+    """
+
+    bytes: int
+    rows: int | None
+
+    def as_json(self) -> Mapping[str, Any]:
+        """All attributes."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+class Tables:
+    """Answers rules of ``weight/``, each question once. Of ``weight.locks.Catalogue``.
+
+    Args:
+        connection: PostgreSQL; its transaction gets limits for what is asked here.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._commits = is_autocommit(connection.connection.dbapi_connection)
+        self._known: dict[tuple[str, str, str | None], Sequence[Any]] = {}
+        rows_of(connection, _LIMITS)
+
+    def table_of(self, index: str) -> str | None:
+        """The table of an index."""
+        found: str | None = self._first(_TABLE_OF, index)
+        return found
+
+    def type_of(self, table: str, column: str) -> str | None:
+        """A column's type as ``format_type`` writes it."""
+        found: str | None = self._first(_TYPE_OF, table, _folded(column))
+        return found
+
+    def has_checks(self, table: str, column: str) -> bool | None:
+        """Whether a CHECK constraint speaks of a column."""
+        found: bool | None = self._first(_CHECKS, table, _folded(column))
+        return found
+
+    def is_volatile(self, function: str) -> bool | None:
+        """Whether a function may give another answer for each row.
+
+        None where functions of this name are not of one mind, where there is none, and
+        for SQL functions that say so: in their place may stand what they compute.
+        """
+        rows = self._ask(_VOLATILE, _folded(function.rpartition(".")[2]))
+        some, every = rows[0] if rows else (None, None)
+        return None if some != every else some
+
+    def is_constrained(self, type_name: str) -> bool | None:
+        """Whether a type is a domain with constraints, or of a domain."""
+        found: bool | None = self._first(_CONSTRAINED, type_name)
+        return found
+
+    def referenced(self, table: str, constraint: str | None = None) -> list[str]:
+        """Tables that the foreign keys of a table, or one of them, point to."""
+        part = _folded(constraint) if constraint is not None else None
+        return [row[0] for row in self._ask(_REFERENCED, table, part)]
+
+    def referencing(self, table: str) -> list[str]:
+        """Tables whose foreign keys point to a table."""
+        return [row[0] for row in self._ask(_REFERENCING, table)]
+
+    def is_there(self, name: str) -> bool:
+        """Whether there is such a relation now."""
+        return self._first(_OID, name) is not None
+
+    def sizes(self, names: Iterable[str]) -> dict[str, Size]:
+        """The sizes of those that are there."""
+        found: dict[str, Size] = {}
+        for name in names:
+            if not self.is_there(name):
+                continue
+            pages, rows = self._ask(_ESTIMATE, name)[0]
+            # Where each statement commits by itself there is no limit for the wait.
+            exact = None if self._commits else self._first(_SIZE, name)
+            size = exact if exact is not None else pages or 0
+            found[name] = Size(int(size), None if rows is None else int(rows))
+        return found
+
+    def _first(self, sql: str, name: str, part: str | None = None) -> Any:
+        rows = self._ask(sql, name, part)
+        return rows[0][0] if rows else None
+
+    def _ask(self, sql: str, name: str, part: str | None = None) -> Sequence[Any]:
+        """Rows; none where the question fails: a name that is none, a lock not got."""
+        key = (sql, name, part)
+        if key not in self._known:
+            values = {"name": name, **({"part": part} if ":part" in sql else {})}
+            try:
+                self._known[key] = rows_of(self._connection, sql, values)
+            except DBAPIError:
+                if self._connection.closed or self._connection.invalidated:
+                    raise
+                self._known[key] = ()
+        return self._known[key]
+
+
+def _folded(name: str) -> str:
+    """A name as the catalogue has it."""
+    if name.startswith('"'):
+        return name[1:-1].replace('""', '"')
+    return name.lower()

@@ -1,0 +1,154 @@
+"""CREATE and DROP.
+
+Source: PostgreSQL, "Explicit Locking"; the pages of the commands; ``RemoveRelations``
+in tablecmds.c and ``RemoveTriggerById`` in trigger.c for what a DROP locks besides.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .locks import Catalogue, TableLock, Weight, merged
+from .words import Words
+
+STRONGEST: Final = "ACCESS EXCLUSIVE"
+MILD: Final = "SHARE UPDATE EXCLUSIVE"
+
+# What has no table that others use.
+_FREE: Final = frozenset(
+    (
+        *("DATABASE", "DOMAIN", "FUNCTION", "PROCEDURE", "SCHEMA", "SEQUENCE"),
+        *("TABLESPACE", "TYPE"),
+    )
+)
+
+
+def create(kind: str, subject: str, name: str, words: Words) -> Weight:
+    """``CREATE ...``, from its first word on.
+
+    Args:
+        kind: For people.
+        subject: What is made, as the classifier calls it.
+        name: Of that.
+        words: All of the statement.
+    """
+    if subject in _FREE:
+        return Weight(kind)
+    if subject == "TABLE":
+        return _table(kind, name, words)
+    if subject == "INDEX":
+        return _index(kind, words)
+    if subject == "VIEW":
+        again = words.accept("CREATE", "OR", "REPLACE")
+        return Weight(kind, (TableLock(name, STRONGEST),) if again else ())
+    if subject in ("TRIGGER", "POLICY") and words.find("ON"):
+        words.step()
+        mode = STRONGEST if subject == "POLICY" else "SHARE ROW EXCLUSIVE"
+        return Weight(kind, (TableLock(words.name(), mode),))
+    if subject == "RULE" and words.find("TO"):
+        words.step()
+        return Weight(kind, (TableLock(words.name(), STRONGEST),))
+    if subject == "STATISTICS" and words.find("FROM"):
+        words.step()
+        return Weight(kind, (TableLock(words.name(), MILD),))
+    return Weight(kind, is_known=False)
+
+
+def _table(kind: str, name: str, words: Words) -> Weight:
+    locks: list[TableLock] = []
+    if words.has("AS"):
+        return Weight(f"{kind} AS", is_known=False)
+    rest = words.rest()
+    if rest.find("PARTITION") and rest.word(1) == "OF":
+        rest.at += 2
+        # The default partition, if there is one, is looked through.
+        locks.append(TableLock(rest.name(), STRONGEST, scans=None))
+    rest = words.rest()
+    if rest.find("INHERITS"):
+        rest.step()
+        locks += [TableLock(parent, MILD) for parent in rest.inside().names()]
+    while not words.is_end:
+        if words.word() == "(":
+            locks += _elements(words.inside())
+        else:
+            words.step()
+    others = [lock for lock in locks if lock.relation != name]
+    return Weight(kind, merged(others), creates=(name,))
+
+
+def _elements(inside: Words) -> list[TableLock]:
+    locks: list[TableLock] = []
+    while not inside.is_end:
+        if inside.accept("REFERENCES"):
+            locks.append(TableLock(inside.name(), "SHARE ROW EXCLUSIVE"))
+        elif inside.accept("LIKE"):
+            locks.append(TableLock(inside.name(), "ACCESS SHARE"))
+        else:
+            inside.step()
+    return locks
+
+
+def _index(kind: str, words: Words) -> Weight:
+    concurrently = words.has("CONCURRENTLY")
+    if not words.find("ON"):
+        return Weight(kind, is_known=False)
+    words.step()
+    words.accept("ONLY")
+    mode = MILD if concurrently else "SHARE"
+    return Weight(kind, (TableLock(words.name(), mode, scans=True),))
+
+
+def drop(
+    kind: str, subject: str, name: str, words: Words, catalogue: Catalogue
+) -> Weight:
+    """``DROP ...``. Arguments are those of ``create``."""
+    cascade = words.has("CASCADE")
+    gone = "what depends on it" if cascade else ""
+    if subject in ("TRIGGER", "POLICY", "RULE") and words.find("ON"):
+        words.step()
+        return Weight(kind, (TableLock(words.name(), STRONGEST),))
+    names = _names_from(words, name)
+    if subject == "TABLE":
+        return _drop_tables(kind, names, cascade, catalogue)
+    if subject == "INDEX":
+        return _drop_indexes(kind, names, words, catalogue)
+    if subject == "DATABASE":
+        return Weight(kind, destroys=f"database {name}")
+    if cascade:
+        return Weight(kind, is_known=False, destroys=gone)
+    if subject in ("VIEW", "MATERIALIZED_VIEW", "SEQUENCE"):
+        return Weight(kind, tuple(TableLock(each, STRONGEST) for each in names))
+    return Weight(kind, is_known=subject in _FREE)
+
+
+def _names_from(words: Words, name: str) -> list[str]:
+    """All names, from the one that the classifier has found on."""
+    rest = Words(words.sql, words.tokens)
+    while not rest.is_end:
+        begin = rest.at
+        if rest.name() == name:
+            rest.at = begin
+            return rest.names()
+        rest.at = begin + 1
+    return [name]
+
+
+def _drop_tables(
+    kind: str, names: list[str], cascade: bool, catalogue: Catalogue
+) -> Weight:
+    others = [other for name in names for other in catalogue.referenced(name)]
+    if cascade:
+        others += [other for name in names for other in catalogue.referencing(name)]
+    locks = [TableLock(each, STRONGEST) for each in (*names, *others)]
+    gone = f"table {', '.join(names)}" + (", and what depends on it" if cascade else "")
+    return Weight(kind, merged(locks), destroys=gone)
+
+
+def _drop_indexes(
+    kind: str, names: list[str], words: Words, catalogue: Catalogue
+) -> Weight:
+    whole = Words(words.sql, words.tokens)
+    mode = MILD if whole.has("CONCURRENTLY") else STRONGEST
+    tables = [catalogue.table_of(name) for name in names]
+    locks = [TableLock(table, mode) for table in tables if table is not None]
+    return Weight(kind, merged([*locks, *(TableLock(name, mode) for name in names)]))
