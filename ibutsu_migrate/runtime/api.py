@@ -23,7 +23,7 @@ from .hook import SETTINGS_ATTRIBUTE
 from .report import LISTENER_ATTRIBUTE
 
 # Alembic's ``context`` is one for the whole process.
-_ONE_AT_A_TIME: Final = threading.Lock()
+ONE_AT_A_TIME: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +165,10 @@ def _run(
             remedy="Call alembic.command, or unset it.",
         )
     seen = _Seen(on_event)
-    config = _without_logging(_config_of(given))
+    config = without_logging(config_of(given))
     config.attributes[LISTENER_ATTRIBUTE] = seen
     config.attributes[SETTINGS_ATTRIBUTE] = settings
-    with _ONE_AT_A_TIME:
+    with ONE_AT_A_TIME:
         try:
             what(config, *arguments)
         except IbutsuMigrateError:
@@ -181,7 +181,8 @@ def _run(
     return seen.run()
 
 
-def _config_of(given: Config | str | os.PathLike[str]) -> Config:
+def config_of(given: Config | str | os.PathLike[str]) -> Config:
+    """A configuration of one's own: a copy, or what the file at a path says."""
     if isinstance(given, Config):
         copied = copy.copy(given)
         # Alembic keeps it in the instance; what is left there must not stay.
@@ -193,7 +194,7 @@ def _config_of(given: Config | str | os.PathLike[str]) -> Config:
     return Config(path)
 
 
-def _without_logging(config: Config) -> Config:
+def without_logging(config: Config) -> Config:
     """Keep env.py from setting up logging, which would disable the application's.
 
     The env.py that ``alembic init`` writes does it if there is a file name; options

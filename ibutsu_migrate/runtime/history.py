@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.engine import Connection
 
 from .hook import HISTORY_SCHEMA as SCHEMA
-from .look import look
+from .look import look, looking
 from .names import read_name
 
 
@@ -173,6 +173,7 @@ def history_of(config: Config, limit: int | None = 20) -> History:
             return History("none", kind)
         return History("yes", kind, read_history(connection, limit))
 
+    config = looking(config)
     return look(config, ScriptDirectory.from_config(config), ask)
 
 

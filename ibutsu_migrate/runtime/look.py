@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
@@ -16,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ..errors import RunError
 from ..troubles import URL_ATTRIBUTE
+from .api import ONE_AT_A_TIME, config_of, without_logging
 from .driver import is_autocommit, sqlstate
 
 Found = TypeVar("Found")
@@ -24,11 +27,25 @@ Ask = Callable[[tuple[str, ...], MigrationContext], Found]
 _NOT_ALLOWED: Final = "42501"
 
 
+def looking(given: Config | str | os.PathLike[str]) -> Config:
+    """A configuration for one look, which leaves the application's logging alone.
+
+    Args:
+        given: Alembic's, whose ``attributes`` it shares; or the path of a file.
+    """
+    if not isinstance(given, Config):
+        return without_logging(config_of(given))
+    attributes = given.attributes
+    copied = copy.copy(given)
+    copied.__dict__["attributes"] = attributes
+    return without_logging(copied)
+
+
 def look(config: Config, script: ScriptDirectory, ask: Ask[Found]) -> Found:
     """Have env.py connect, and ask.
 
     Args:
-        config: Alembic's.
+        config: Of ``looking()``.
         script: The files.
         ask: Called with the database's heads and Alembic's context, whose connection is
             open. Of an env.py with several databases the first is asked.
@@ -49,7 +66,10 @@ def look(config: Config, script: ScriptDirectory, ask: Ask[Found]) -> Found:
     # Alembic's own word for a command that only looks.
     only_look.__module__ = "alembic.command"
     only_look.__qualname__ = "current.<locals>.look"
-    with EnvironmentContext(config, script, fn=only_look, dont_mutate=True):
+    with (
+        ONE_AT_A_TIME,
+        EnvironmentContext(config, script, fn=only_look, dont_mutate=True),
+    ):
         script.run_env()
     if not found:
         raise RunError(
@@ -60,14 +80,25 @@ def look(config: Config, script: ScriptDirectory, ask: Ask[Found]) -> Found:
 
 
 def rows_of(
-    connection: Connection, sql: str, values: Mapping[str, Any] | None = None
+    connection: Connection,
+    sql: str,
+    values: Mapping[str, Any] | None = None,
+    limits: str | None = None,
 ) -> Sequence[Any]:
     """The rows of a statement; one that fails does not end the transaction.
+
+    Args:
+        connection: Open.
+        sql: The statement.
+        values: Of its parameters.
+        limits: A statement before it, of which nothing stays.
 
     Raises:
         sqlalchemy.exc.DBAPIError: It fails.
     """
     with _apart(connection):
+        if limits is not None:
+            connection.execute(text(limits))
         return connection.execute(text(sql), values or {}).all()
 
 
@@ -93,5 +124,9 @@ def _apart(connection: Connection) -> Iterator[None]:
     if is_autocommit(connection.connection.dbapi_connection):
         yield
         return
-    with connection.begin_nested():
+    savepoint = connection.begin_nested()
+    try:
         yield
+    finally:
+        # Settings too are as they were.
+        savepoint.rollback()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from alembic.script import Script, ScriptDirectory
 
 from ..weight.locks import MODES, Nothing, TableLock
 from ..weight.rules import weigh
-from .look import look
+from .look import look, looking
 from .past import past_of
 from .record import Known, Recorded, Recorder, Recording
 from .tables import Size, Tables
@@ -167,14 +168,16 @@ def _plain(lock: PlannedLock) -> TableLock:
     return TableLock(lock.relation, lock.mode, lock.rewrites, lock.scans)
 
 
-def plan(config: Config, target: str = "head", *, sql: bool = True) -> Plan:
+def plan(
+    config: Config | str | os.PathLike[str], target: str = "head", *, sql: bool = True
+) -> Plan:
     """Say what ``upgrade`` would do. Nothing is executed on the database.
 
     The SQL is what ``alembic upgrade --sql`` writes: ``upgrade()`` of each revision is
     run with an offline ``op``. What it does besides ``op`` happens.
 
     Args:
-        config: Alembic's; its env.py connects.
+        config: Alembic's, or the path of its file; its env.py connects.
         target: Revision.
         sql: Whether to run the revisions' code for it.
 
@@ -183,6 +186,7 @@ def plan(config: Config, target: str = "head", *, sql: bool = True) -> Plan:
         RunError: env.py does not ask a database.
         Exception: What env.py raises; what importing a revision raises.
     """
+    config = looking(config)
     script = ScriptDirectory.from_config(config)
 
     def ask(heads: tuple[str, ...], context: MigrationContext) -> Plan:
@@ -214,9 +218,9 @@ def _planned(
 
 
 def _recorded(
-    context: MigrationContext, steps: Iterable[Any], sql: bool
+    context: MigrationContext, steps: Sequence[Any], sql: bool
 ) -> Iterator[Recording]:
-    recorder = Recorder(context) if sql else None
+    recorder = Recorder(context) if sql and steps else None
     for step in steps:
         if recorder is None:
             yield Recording("not asked", None, ())

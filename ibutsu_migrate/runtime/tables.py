@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from .driver import is_autocommit
 from .look import rows_of
 
-# For this transaction only. Asking for a size waits for whoever holds the table.
+# Asking for a size waits for whoever holds the table.
 _LIMITS: Final = """
 SELECT set_config('lock_timeout', '500ms', true),
        set_config('statement_timeout', '10s', true)
@@ -103,14 +103,13 @@ class Tables:
     """Answers rules of ``weight/``, each question once. Of ``weight.locks.Catalogue``.
 
     Args:
-        connection: PostgreSQL; its transaction gets limits for what is asked here.
+        connection: To a PostgreSQL; it stays as it is.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._commits = is_autocommit(connection.connection.dbapi_connection)
         self._known: dict[tuple[str, str, str | None], Sequence[Any]] = {}
-        rows_of(connection, _LIMITS)
 
     def table_of(self, index: str) -> str | None:
         """The table of an index."""
@@ -178,7 +177,7 @@ class Tables:
         if key not in self._known:
             values = {"name": name, **({"part": part} if ":part" in sql else {})}
             try:
-                self._known[key] = rows_of(self._connection, sql, values)
+                self._known[key] = rows_of(self._connection, sql, values, _LIMITS)
             except DBAPIError:
                 if self._connection.closed or self._connection.invalidated:
                     raise

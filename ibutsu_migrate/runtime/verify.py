@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,7 +16,7 @@ from alembic.util import to_tuple
 from sqlalchemy.engine import Connection
 
 from .checksum import checksum_of
-from .look import look, rows_of
+from .look import look, looking, rows_of
 from .past import Kept, Past, past_of
 
 Kind = Literal[
@@ -118,16 +119,17 @@ class Verification:
         }
 
 
-def verify(config: Config) -> Verification:
+def verify(config: Config | str | os.PathLike[str]) -> Verification:
     """Compare a database with the files, and look for what failed runs left behind.
 
     Args:
-        config: Alembic's; its env.py connects.
+        config: Alembic's, or the path of its file; its env.py connects.
 
     Raises:
         RunError: env.py does not ask a database.
         Exception: What env.py raises; what Alembic raises for broken files.
     """
+    config = looking(config)
     script = ScriptDirectory.from_config(config)
     return look(config, script, lambda at, context: _verified(script, at, context))
 

@@ -260,3 +260,23 @@ def test_in_every_mode(mode: str, shop: Shop) -> None:
     shop.add("a1", upgrade=TABLE)
     shop.environ["IBUTSU_MIGRATE"] = mode
     assert planned(shop, 2)[1]["revisions"][0]["revision"] == "a1"
+
+
+def test_nothing_but_the_answer_is_said(shop: Shop) -> None:
+    """env.py of `alembic init` sets up logging; here nobody asked for it."""
+    write_env(
+        shop.folder,
+        "from logging.config import fileConfig\nfrom alembic import context\n"
+        "config = context.config\nif config.config_file_name is not None:\n"
+        "    fileConfig(config.config_file_name)\n" + stock_env(),
+    )
+    shop.add("a1", upgrade=TABLE)
+    ini = shop.folder / "alembic.ini"
+    ini.write_text(
+        ini.read_text() + "[loggers]\nkeys = root,alembic\n[handlers]\nkeys = console\n"
+        "[formatters]\nkeys =\n[logger_root]\nlevel = INFO\nhandlers = console\n"
+        "[logger_alembic]\nlevel = INFO\nhandlers =\nqualname = alembic\n"
+        "[handler_console]\nclass = StreamHandler\nargs = (sys.stderr,)\n"
+    )
+    assert "Will assume" in shop.run("alembic", "current").stderr
+    planned(shop, 2)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 from alembic.config import Config
 from safe_runs import EFFECT, TABLE, query, session, stock_env, write_env
 
@@ -161,3 +162,44 @@ def test_where_the_main_thread_has_a_loop(ini: Path) -> None:
         return run.outcome
 
     assert asyncio.run(start()) == "done"
+
+
+def test_looking_from_python(ini: Path, database: Database) -> None:
+    logger = logging.getLogger("shop.looked")
+    plan = ibutsu_migrate.plan(ini)
+    assert [each.revision for each in plan.revisions] == ["a1", "b2"]
+    assert (plan.exit_code, plan.revisions[0].known) == (2, "offline")
+    assert ibutsu_migrate.plan(Config(ini), "a1", sql=False).exit_code == 2
+    assert ibutsu_migrate.verify(ini).exit_code == 2
+    assert not logger.disabled
+    assert query(database, "SELECT to_regclass('alembic_version') IS NULL") == ["t"]
+    ibutsu_migrate.upgrade(ini)
+    assert ibutsu_migrate.plan(ini).exit_code == 0
+    assert ibutsu_migrate.verify(ini).exit_code == 0
+
+
+def test_looking_from_threads(ini: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        plans = list(pool.map(ibutsu_migrate.plan, [ini] * 8))
+    assert {plan.exit_code for plan in plans} == {2}
+    assert len(set(map(repr, plans))) == 1
+
+
+def test_a_connection_of_ones_own_stays_as_it_is(ini: Path, database: Database) -> None:
+    env = stock_env().replace(
+        "engine.connect()", "nullcontext(context.config.attributes['connection'])"
+    )
+    folder = ini.parent / "alembic" / "env.py"
+    folder.write_text(f"from contextlib import nullcontext\n{env}")
+    engine = sa.create_engine(database.url("psycopg2"))
+    with engine.connect() as connection:
+        connection.execute(sa.text("CREATE TABLE item (id int)"))
+        config = Config(ini)
+        config.attributes["connection"] = connection
+        found = ibutsu_migrate.plan(config)
+        assert found.exit_code == 2
+        for name in ("lock_timeout", "statement_timeout"):
+            shown = connection.execute(sa.text(f"SHOW {name}")).scalar_one()
+            assert shown == "0"
+        assert connection.in_transaction()
+    engine.dispose()
