@@ -61,6 +61,19 @@ WHERE contype = 'f' AND confrelid = to_regclass(:name) AND confrelid <> conrelid
 ORDER BY 1
 """
 
+_VIEWS: Final = """
+WITH RECURSIVE seen AS (
+    SELECT CAST(to_regclass(:name) AS oid) AS oid
+    UNION SELECT r.ev_class FROM seen
+    JOIN pg_depend d ON d.refobjid = seen.oid
+    JOIN pg_rewrite r ON r.oid = d.objid
+    WHERE d.classid = CAST('pg_rewrite' AS regclass)
+    AND d.refclassid = CAST('pg_class' AS regclass)
+)
+SELECT CAST(CAST(oid AS regclass) AS text) FROM seen
+WHERE oid <> CAST(to_regclass(:name) AS oid) ORDER BY 1
+"""
+
 # A partitioned table is as large as its partitions. relpages asks for no lock.
 _ESTIMATE: Final = """
 WITH part AS (
@@ -149,6 +162,10 @@ class Tables:
     def referencing(self, table: str) -> list[str]:
         """Tables whose foreign keys point to a table."""
         return [row[0] for row in self._ask(_REFERENCING, table)]
+
+    def views_on(self, table: str) -> list[str]:
+        """Views that read a table, and those that read these."""
+        return [row[0] for row in self._ask(_VIEWS, table)]
 
     def is_there(self, name: str) -> bool:
         """Whether there is such a relation now."""

@@ -33,7 +33,8 @@ def create(kind: str, subject: str, name: str, words: Words) -> Weight:
         words: All of the statement.
     """
     if subject in _FREE:
-        return Weight(kind)
+        # A body that is no string is read at once, with the tables in it.
+        return Weight(kind, is_known=not words.has("ATOMIC"))
     if subject == "TABLE":
         return _table(kind, name, words)
     if subject == "INDEX":
@@ -47,7 +48,10 @@ def create(kind: str, subject: str, name: str, words: Words) -> Weight:
         return Weight(kind, (TableLock(words.name(), mode),))
     if subject == "RULE" and words.find("TO"):
         words.step()
-        return Weight(kind, (TableLock(words.name(), STRONGEST),))
+        lock = TableLock(words.name(), STRONGEST)
+        # Anything else that it does is read at once, with the tables in it.
+        if words.has("NOTHING"):
+            return Weight(kind, (lock,))
     if subject == "STATISTICS" and words.find("FROM"):
         words.step()
         return Weight(kind, (TableLock(words.name(), MILD),))
@@ -138,7 +142,8 @@ def _drop_tables(
 ) -> Weight:
     others = [other for name in names for other in catalogue.referenced(name)]
     if cascade:
-        others += [other for name in names for other in catalogue.referencing(name)]
+        for name in names:
+            others += [*catalogue.referencing(name), *catalogue.views_on(name)]
     locks = [TableLock(each, STRONGEST) for each in (*names, *others)]
     gone = f"table {', '.join(names)}" + (", and what depends on it" if cascade else "")
     return Weight(kind, merged(locks), destroys=gone)

@@ -122,6 +122,9 @@ class Catalogue(Protocol):
     def referencing(self, table: str) -> list[str]:
         """Tables whose foreign keys point to a table."""
 
+    def views_on(self, table: str) -> list[str]:
+        """Views that read a table, and those that read these."""
+
 
 class Nothing:
     """A catalogue that knows nothing."""
@@ -151,5 +154,9 @@ class Nothing:
         return []
 
     def referencing(self, table: str) -> list[str]:
+        """None at all."""
+        return []
+
+    def views_on(self, table: str) -> list[str]:
         """None at all."""
         return []

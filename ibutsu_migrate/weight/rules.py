@@ -199,7 +199,8 @@ def _refresh(kind: str, words: Words, catalogue: Catalogue) -> Weight:
 
 
 def _reindex(kind: str, words: Words, catalogue: Catalogue) -> Weight:
-    mild = "CONCURRENTLY" in words.text().upper()
+    # As the classifier reads it: (CONCURRENTLY false) is none.
+    mild = kind.endswith("CONCURRENTLY")
     if words.word() == "(":
         words.step()
     subject = words.word()
@@ -224,7 +225,10 @@ def _cluster(kind: str, words: Words, catalogue: Catalogue) -> Weight:
     words.accept("VERBOSE")
     if words.is_end:
         return Weight(kind, is_known=False)
-    lock = TableLock(words.name(), STRONGEST, rewrites=True, scans=True)
+    name = words.name()
+    # The old spelling: CLUSTER index ON table.
+    table = words.name() if words.accept("ON") else name
+    lock = TableLock(table, STRONGEST, rewrites=True, scans=True)
     return Weight(kind, (lock,))
 
 

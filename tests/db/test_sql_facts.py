@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from differential.sql_cases import STATEMENTS
+from differential.sql_cases import SCHEMA, STATEMENTS
 
 from ibutsu_migrate import _pq
 from ibutsu_migrate._core import sql_facts
@@ -28,46 +28,6 @@ REPORTED: Final = (
     *(b"client_encoding", b"DateStyle", b"IntervalStyle", b"TimeZone"),
     b"standard_conforming_strings",
 )
-
-# What the statements of tests/data/sql/statements.sql name.
-SCHEMA: Final = """
-CREATE TABLE t (a int PRIMARY KEY, b text);
-CREATE INDEX t_b ON t (b);
-CREATE TABLE u (a int, b text);
-CREATE TABLE arr (a int[]);
-CREATE TABLE ruled (a int);
-CREATE RULE rul AS ON INSERT TO ruled DO INSTEAD SELECT 1;
-CREATE TABLE parted (a int) PARTITION BY RANGE (a);
-CREATE TABLE part1 PARTITION OF parted FOR VALUES FROM (0) TO (10);
-CREATE TABLE loose (a int);
-CREATE VIEW v AS SELECT a FROM t;
-CREATE MATERIALIZED VIEW mv AS SELECT a FROM t;
-CREATE UNIQUE INDEX ON mv (a);
-CREATE SEQUENCE seq;
-CREATE SCHEMA s;
-CREATE TYPE mood AS ENUM ('sad', 'ok');
-CREATE TYPE comp AS (a int, b text);
-CREATE DOMAIN dom AS int;
-CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT $1';
-CREATE PROCEDURE p_none(int) LANGUAGE sql AS 'SELECT 1';
-CREATE PROCEDURE p_out(OUT a int) LANGUAGE sql AS 'SELECT 1';
-CREATE FUNCTION trg() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
-CREATE FUNCTION etrg() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
-CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION trg();
-CREATE EVENT TRIGGER etr ON ddl_command_end EXECUTE FUNCTION etrg();
-CREATE AGGREGATE agg (int) (SFUNC = int4pl, STYPE = int);
-CREATE OPERATOR FAMILY opf USING btree;
-CREATE CONVERSION conv FOR 'UTF8' TO 'LATIN1' FROM utf8_to_iso8859_1;
-CREATE TEXT SEARCH CONFIGURATION tsc (PARSER = "default");
-CREATE TEXT SEARCH DICTIONARY tsd (TEMPLATE = simple);
-CREATE POLICY pol ON t USING (true);
-CREATE STATISTICS st ON a, b FROM t;
-CREATE FOREIGN DATA WRAPPER w;
-CREATE SERVER srv FOREIGN DATA WRAPPER w;
-CREATE FOREIGN TABLE ft (a int) SERVER srv;
-CREATE USER MAPPING FOR CURRENT_USER SERVER srv;
-CREATE PUBLICATION pub;
-"""
 
 # What cannot be left behind for the next statement, or not be shared by databases.
 PRELUDE: Final = """

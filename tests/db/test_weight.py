@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import psycopg2
 import pytest
 import sqlalchemy as sa
+from differential.sql_cases import SCHEMA
+from differential.sql_cases import STATEMENTS as EVERY_KIND
 
 from ibutsu_migrate.runtime.tables import Tables
 from ibutsu_migrate.weight.locks import MODES, TableLock, Weight
@@ -186,6 +188,8 @@ COMMENT ON INDEX t_c IS 'x'
 COMMENT ON CONSTRAINT k_check ON t IS 'x'
 COMMENT ON TYPE mood IS 'x'
 COMMENT ON SCHEMA public IS 'x'
+CLUSTER t_c ON t
+REINDEX (CONCURRENTLY false, VERBOSE) TABLE t
 GRANT SELECT ON t TO reader_of_weight
 REVOKE SELECT ON t FROM reader_of_weight
 INSERT INTO parent VALUES (99, 'x')
@@ -322,6 +326,37 @@ def test_what_has_no_rule_is_not_known(
         weight = weigh(sql, Tables(connection))
     assert not weight.is_known
     assert weight.locks == ()
+
+
+def test_every_kind_of_statement(database: Database) -> None:
+    """Those of the classifier's tests that run here: no stronger lock is kept quiet."""
+    for statement in filter(str.strip, SCHEMA.split(";\n")):
+        database.cluster.psql(statement, database.name)
+    engine = sa.create_engine(database.url("psycopg2"))
+    compared = 0
+    with engine.connect() as connection:
+        for sql in EVERY_KIND:
+            with connection.begin():
+                weight = weigh(sql, Tables(connection))
+            if not weight.is_known:
+                continue
+            try:
+                truth = measured(connection, sql)
+            except psycopg2.Error:
+                continue
+            finally:
+                connection.rollback()
+            compared += 1
+            said = {
+                lock.relation.removeprefix("public."): lock for lock in weight.locks
+            }
+            for name, real in truth.items():
+                if not re.match("t$|u$|v$|mv$|arr$|ruled$|parted$|loose$", name):
+                    continue
+                if MODES.index(real.mode) > _SILENT:
+                    assert said[name].mode == real.mode, sql
+    engine.dispose()
+    assert compared > 150
 
 
 def test_what_is_destroyed(tables: tuple[sa.Connection, Database]) -> None:
