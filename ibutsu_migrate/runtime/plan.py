@@ -13,6 +13,7 @@ from alembic.script import Script, ScriptDirectory
 
 from ..weight.locks import MODES, Nothing, TableLock
 from ..weight.rules import weigh
+from ..weight.words import without_passwords
 from .look import look, looking
 from .past import past_of
 from .record import Known, Recorded, Recorder, Recording
@@ -174,7 +175,8 @@ def plan(
     """Say what ``upgrade`` would do. Nothing is executed on the database.
 
     The SQL is what ``alembic upgrade --sql`` writes: ``upgrade()`` of each revision is
-    run with an offline ``op``. What it does besides ``op`` happens.
+    run with an offline ``op``. Statements by a SQLAlchemy engine are refused meanwhile;
+    what it does else happens.
 
     Args:
         config: Alembic's, or the path of its file; its env.py connects.
@@ -286,7 +288,7 @@ class _Weigher:
         destroys = weight.destroys
         new_only = weight.locks and not locks and is_known
         return PlannedStatement(
-            sql=recorded.sql,
+            sql=without_passwords(recorded.sql),
             kind=weight.kind,
             line=recorded.line,
             in_transaction=recorded.in_transaction and not weight.own_transaction,

@@ -6,6 +6,7 @@ import copy
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +16,11 @@ from typing import Any, Final, Literal
 import alembic.op
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy.engine import Dialect
+from sqlalchemy import event
+from sqlalchemy.engine import Dialect, Engine
 
 from .._core import sql_facts
+from ..errors import RunError
 from ..weight.words import statements_of
 
 Known = Literal["offline", "partly", "none", "not asked"]
@@ -63,7 +66,8 @@ class Recorder:
     """Runs ``upgrade()`` against no database, within a context that has one.
 
     Alembic's ``op`` and ``context`` are offline meanwhile, so that what a revision does
-    by them is written down. What it does otherwise happens.
+    by them is written down. What it does by a SQLAlchemy engine of its own, or of the
+    application, is refused. Anything else that it does happens.
 
     Args:
         context: Alembic's, online; its connection is not used.
@@ -97,7 +101,7 @@ class Recorder:
         self._found, self._file = [], os.path.abspath(file)
         self._is_open = bool(self._offline.impl.transactional_ddl)
         try:
-            with self._offline_instead():
+            with self._offline_instead(), _no_statements():
                 migrate()
         except (Exception, SystemExit) as error:
             known: Known = "partly" if self._found else "none"
@@ -157,6 +161,22 @@ class Recorder:
             f"upgrade() stops {place}, where the database is not asked "
             f"({type(error).__name__}: {said})"
         )
+
+
+@contextmanager
+def _no_statements() -> Iterator[None]:
+    """Let this thread execute nothing, on any engine; others go on."""
+    here = threading.get_ident()
+
+    def refuse(*_: object) -> None:
+        if threading.get_ident() == here:
+            raise RunError("A plan executes nothing.")
+
+    event.listen(Engine, "before_cursor_execute", refuse)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", refuse)
 
 
 def _named(dialect: Dialect) -> Dialect:

@@ -194,7 +194,8 @@ class Tables:
         if key not in self._known:
             values = {"name": name, **({"part": part} if ":part" in sql else {})}
             try:
-                self._known[key] = rows_of(self._connection, sql, values, _LIMITS)
+                limits = _LIMITS if sql is _SIZE else None
+                self._known[key] = rows_of(self._connection, sql, values, limits)
             except DBAPIError:
                 if self._connection.closed or self._connection.invalidated:
                     raise

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from .._core import sql_facts, sql_tokens
+
+_IN_STRINGS: Final = re.compile(rb"(?i)(password\s*=\s*)[^\s'&]+")
 
 
 class Words:
@@ -142,3 +146,27 @@ def statements_of(sql: str) -> list[str] | None:
             found.append(part.text())
     # BEGIN ATOMIC ... END has semicolons that the classifier counts otherwise.
     return found if len(found) == count and not facts["unsure"] else None
+
+
+def without_passwords(sql: str) -> str:
+    """The text with those passwords hidden that statements themselves speak of.
+
+    ``PASSWORD '...'`` of roles, ``password '...'`` among options, ``password=...`` in a
+    connection's string.
+
+    Args:
+        sql: Any text.
+    """
+    if "password" not in sql.lower():
+        return sql
+    words = Words(sql.encode("utf-8", "replace"))
+    found: list[bytes] = []
+    at, after = 0, False
+    for kind, begin, end in words.tokens:
+        token = words.sql[begin:end]
+        if kind == "STRING":
+            hidden = b"'***'" if after else _IN_STRINGS.sub(rb"\1***", token)
+            found += [words.sql[at:begin], hidden]
+            at = end
+        after = kind in ("WORD", "QUOTED") and token.strip(b'"').upper() == b"PASSWORD"
+    return b"".join([*found, words.sql[at:]]).decode("utf-8", "replace")

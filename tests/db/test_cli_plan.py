@@ -161,6 +161,22 @@ def test_what_asks_the_database(shop_at_a1: Shop, database: Database) -> None:
     assert text.count("its SQL was not asked for") == 3
 
 
+def test_an_engine_of_its_own_executes_nothing(
+    shop_at_a1: Shop, database: Database
+) -> None:
+    shop_at_a1.add(
+        "b2",
+        "a1",
+        "import os\n"
+        "    with sa.create_engine(os.environ['DATABASE']).begin() as own:\n"
+        "        own.execute(sa.text('DELETE FROM item'))",
+    )
+    (revision,) = planned(shop_at_a1, 3)[1]["revisions"]
+    assert revision["known"] == "none"
+    assert "A plan executes nothing." in revision["why"]
+    assert query(database, "SELECT count(*) FROM item") == ["1000"]
+
+
 def test_context_and_op_are_offline_and_come_back(shop_at_a1: Shop) -> None:
     shop_at_a1.add(
         "b2",

@@ -6,7 +6,7 @@ import pytest
 
 from ibutsu_migrate.weight.locks import MODES, Nothing, TableLock, either, merged
 from ibutsu_migrate.weight.rules import weigh
-from ibutsu_migrate.weight.words import statements_of
+from ibutsu_migrate.weight.words import statements_of, without_passwords
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,29 @@ def test_names_stay_as_they_are_written() -> None:
     assert found.locks == (TableLock('"My S"."T;"', "ACCESS EXCLUSIVE"),)
     found = weigh("/* a */ drop table if exists A.b /* , c */ , D", Nothing())
     assert [each.relation for each in found.locks] == ["A.b", "D"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("CREATE ROLE a LOGIN PASSWORD 'b c'", "CREATE ROLE a LOGIN PASSWORD '***'"),
+        (
+            "ALTER USER MAPPING FOR a SERVER b OPTIONS (SET password $$é$$, c 'd')",
+            "ALTER USER MAPPING FOR a SERVER b OPTIONS (SET password '***', c 'd')",
+        ),
+        (
+            "CREATE SUBSCRIPTION a CONNECTION 'user=b password=c host=d' PUBLICATION e",
+            "CREATE SUBSCRIPTION a CONNECTION 'user=b password=*** host=d' "
+            "PUBLICATION e",
+        ),
+        *(
+            (same, same)
+            for same in ("SELECT 'ä'", "ALTER TABLE users ADD password TEXT DEFAULT ''")
+        ),
+    ],
+)
+def test_passwords_are_hidden(sql: str, shown: str) -> None:
+    assert without_passwords(sql) == shown
 
 
 def test_adding_up() -> None:
