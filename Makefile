@@ -5,10 +5,11 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 # Two at a time; the output of each stays together.
 BOTH := $(MAKE) --no-print-directory -j2 --output-sync=target
+DRIVER := dbapi dbapi_leaks dialect interrupt pipeline pipeline_migrations reflection values
 # A worker for each core, each with a server of its own; groups share what is dear.
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
-.PHONY: help demo test check stress setup ready lint fix types layers c-test fuzz stubs \
+.PHONY: help demo test check stress pgbouncer setup ready lint fix types layers c-test fuzz stubs \
 	static bench conformance alembic-suite alembic matrix clean
 
 help: ## This list
@@ -28,6 +29,9 @@ check: ready ## What needs no server, in less than a minute
 
 stress: ready ## Safe runs for long: herds of runners, killed leaders, PgBouncer: make stress [ROUNDS=100]
 	@ROUNDS=$(or $(ROUNDS),100) $(PY) -m pytest -s -o faulthandler_timeout=0 tests/db/stress/stress_*.py
+
+pgbouncer: ready ## The driver's tests through a real PgBouncer in transaction mode
+	@$(PY) -m pytest -q -p pgbouncer $(addprefix tests/db/test_,$(addsuffix .py,$(DRIVER)))
 
 setup: ready ## Build everything into .venv
 	@echo "Ready: .venv"

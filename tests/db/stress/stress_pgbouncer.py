@@ -5,19 +5,14 @@ Needs the program pgbouncer (Debian, Ubuntu: apt-get install pgbouncer).
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
+from pgbouncer import started
 from safe_runs import (
     ENVS,
     SAFE,
@@ -34,63 +29,14 @@ if TYPE_CHECKING:
 
     from ..conftest import Shop
 
-CONFIGURATION = """
-[databases]
-* = host={socket_dir} port={server_port}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = trust
-auth_file = {folder}/users
-pool_mode = transaction
-default_pool_size = 8
-logfile = {folder}/log
-"""
 LIMITS = ("lock_timeout", "statement_timeout", "application_name")
 
 
 @pytest.fixture(scope="module")
 def bouncer(postgres_cluster: Cluster) -> Iterator[int]:
     """The port of a PgBouncer in front of the throwaway server."""
-    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-    if program is None:
-        pytest.fail("pgbouncer is not installed: apt-get install pgbouncer")
-    with socket.socket() as probe, TemporaryDirectory() as folder:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        probe.close()
-        Path(folder).chmod(0o755)
-        Path(folder, "users").write_text('"postgres" ""\n')
-        ini = Path(folder, "pgbouncer.ini")
-        ini.write_text(
-            CONFIGURATION.format(
-                socket_dir=postgres_cluster.socket_dir,
-                server_port=postgres_cluster.port,
-                port=port,
-                folder=folder,
-            )
-        )
-        user = postgres_cluster.socket_dir.owner()
-        if os.getuid() == 0:
-            shutil.chown(folder, user)
-        switch = ["-u", user] if os.getuid() == 0 else []
-        process = subprocess.Popen(
-            [program, *switch, ini],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            until(lambda: answers(port))
-            yield port
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    with started(postgres_cluster) as port:
+        yield port
 
 
 @pytest.fixture(params=list(ENVS))
