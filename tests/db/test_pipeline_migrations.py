@@ -88,7 +88,7 @@ class Scripts:
         (folder / "script.py.mako").write_text(MAKO)
 
     def add(self, body: str, extra: str = "") -> str:
-        name = f"r{len(list((self.folder / 'versions').iterdir())):03}"
+        name = f"r{len(list((self.folder / 'versions').glob('*.py'))):03}"
         lines = "".join(f"    {line}\n" for line in body.splitlines())
         text = HEAD.format(revision=name, before=self.last, body=lines, extra=extra)
         (self.folder / "versions" / f"{name}.py").write_text(text)

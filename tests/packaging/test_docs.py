@@ -129,6 +129,8 @@ def test_page_does_what_it_shows(
     if any(block.language == "console" for block in blocks(page)):
         database: Database = request.getfixturevalue("database")
         environment["DATABASE_URL"] = database.url("psycopg2")
+        # For psql, where none is installed.
+        environment["PATH"] += f":{database.cluster.bin_dir}"
     play(page, tmp_path, environment)
 
 
