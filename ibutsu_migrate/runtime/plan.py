@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 
 from ..weight.locks import MODES, Nothing, TableLock
+from ..weight.meanwhile import Meanwhile
 from ..weight.rules import weigh
 from ..weight.words import without_passwords
 from .look import look, looking
@@ -242,12 +243,14 @@ class _Weigher:
         self._rules = context.dialect.name == "postgresql"
         if self._rules and context.connection is not None:
             self._tables = Tables(context.connection)
-        # Made by the plan itself: nobody else can be in their way, or lose them.
-        self._new: set[str] = set()
+        # What the plan has made itself nobody waits for, and nobody loses.
+        self._meanwhile = Meanwhile(self._tables or Nothing())
 
     def weighed(self, revision: Script, recording: Recording) -> PlannedRevision:
         """A revision with what its statements do."""
         statements = tuple(self._weigh(each) for each in recording.statements)
+        if recording.why is not None:
+            self._meanwhile.doubt()
         return PlannedRevision(
             revision=revision.revision,
             message=revision.doc or "",
@@ -274,17 +277,18 @@ class _Weigher:
             yield f"its SQL is not known: {recording.why}"
 
     def _weigh(self, recorded: Recorded) -> PlannedStatement:
-        weight = weigh(recorded.sql, self._tables or Nothing())
-        for name in weight.creates:
-            # IF NOT EXISTS makes none where there is one.
-            if self._tables is None or not self._tables.is_there(name):
-                self._new.add(_key(name))
+        weight = weigh(recorded.sql, self._meanwhile)
+        # IF NOT EXISTS makes none where there is one.
+        there = self._tables is not None and any(
+            self._tables.is_there(name) for name in weight.creates
+        )
         is_known = weight.is_known and self._rules and recorded.is_one
         locks = [
             PlannedLock(lock.relation, lock.mode, lock.rewrites, lock.scans, None)
             for lock in weight.locks
-            if is_known and not self._is_new(lock.relation)
+            if is_known and not self._meanwhile.has_made(lock.relation)
         ]
+        self._meanwhile.note(weight, made=not there)
         destroys = weight.destroys
         new_only = weight.locks and not locks and is_known
         return PlannedStatement(
@@ -296,9 +300,6 @@ class _Weigher:
             locks=tuple(locks),
             destroys="" if new_only else destroys,
         )
-
-    def _is_new(self, name: str) -> bool:
-        return _key(name) in self._new
 
     def sized(
         self, revisions: tuple[PlannedRevision, ...]
@@ -329,9 +330,3 @@ class _Weigher:
             )
             for revision in revisions
         )
-
-
-def _key(name: str) -> str:
-    """A name in one spelling: without the schema that needs no naming."""
-    plain = name if '"' in name else name.lower()
-    return plain.removeprefix("public.")

@@ -3,7 +3,9 @@
     words.py     a walk over the lexer's tokens
     locks.py     lock modes and the answer's shape
     alter.py     ALTER TABLE, action by action
+    columns.py   columns that are added, or get another type
     create.py    CREATE and DROP
+    meanwhile.py what earlier statements make doubtful
     rules.py     every other verb, and ``weigh()``
 
 Rules by kind of statement, as PostgreSQL documents and does them: nothing is executed.

@@ -177,6 +177,27 @@ def test_an_engine_of_its_own_executes_nothing(
     assert query(database, "SELECT count(*) FROM item") == ["1000"]
 
 
+def test_what_the_plan_has_changed_is_not_taken_for_granted(shop: Shop) -> None:
+    write_env(shop.folder, stock_env())
+    shop.add(
+        "a1",
+        upgrade="op.execute('CREATE TABLE item (c varchar(10), d varchar(10))')",
+    )
+    shop.done("alembic", "upgrade", "head")
+
+    def widened(column: str, size: int) -> str:
+        return f"op.alter_column('item', '{column}', type_=sa.String({size}))"
+
+    shop.add("b2", "a1", f"{widened('c', 50)}")
+    shop.add("c3", "b2", f"{widened('c', 20)}")
+    revisions = planned(shop, 2)[1]["revisions"]
+    locks = [each["statements"][0]["locks"][0] for each in revisions]
+    assert [lock["rewrites"] for lock in locks] == [False, None]
+    shop.add("b2", "a1", "op.execute('DO $$ BEGIN END $$')")
+    revisions = planned(shop, 3)[1]["revisions"]
+    assert revisions[1]["statements"][0]["locks"][0]["rewrites"] is None
+
+
 def test_context_and_op_are_offline_and_come_back(shop_at_a1: Shop) -> None:
     shop_at_a1.add(
         "b2",

@@ -1,0 +1,95 @@
+"""The catalogue as it is now, less what the statements before have changed in it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .locks import Catalogue, Weight
+
+_ALTER: Final = "ALTER TABLE"
+_OF_FUNCTIONS: Final = ("CREATE FUNCTION", "ALTER FUNCTION", "DROP FUNCTION")
+_OF_TYPES: Final = ("CREATE DOMAIN", "ALTER DOMAIN", "DROP DOMAIN", "ALTER TYPE")
+
+
+class Meanwhile:
+    """Answers of a catalogue, until a statement makes them doubtful. A ``Catalogue``.
+
+    Args:
+        now: What is there before the first statement.
+    """
+
+    def __init__(self, now: Catalogue) -> None:
+        self._now = now
+        self._made: set[str] = set()
+        self._changed: set[str] = set()
+        self._pointed: dict[str, list[str]] = {}
+        self._functions = self._types = self._all = False
+
+    def has_made(self, table: str) -> bool:
+        """Whether a statement has made the table."""
+        return key(table) in self._made
+
+    def note(self, weight: Weight, *, made: bool) -> None:
+        """Remember what a statement does.
+
+        Args:
+            weight: Of the statement.
+            made: Whether the tables that it creates were not there before.
+        """
+        if not weight.is_known:
+            self.doubt()
+        if made:
+            self._made.update(map(key, weight.creates))
+        self._functions |= weight.kind.startswith(_OF_FUNCTIONS)
+        self._types |= weight.kind.startswith(_OF_TYPES)
+        tables = [*weight.creates, *(lock.relation for lock in weight.locks)]
+        if tables and weight.kind.startswith((_ALTER, "CREATE TABLE")):
+            first, *others = tables
+            self._changed.add(key(first))
+            self._pointed.setdefault(key(first), []).extend(others)
+
+    def doubt(self) -> None:
+        """Something was done, and nobody knows what."""
+        self._all = True
+
+    def _is_doubtful(self, table: str) -> bool:
+        return self._all or key(table) in self._changed
+
+    def table_of(self, index: str) -> str | None:
+        """The table of an index."""
+        return self._now.table_of(index)
+
+    def type_of(self, table: str, column: str) -> str | None:
+        """A column's type."""
+        return None if self._is_doubtful(table) else self._now.type_of(table, column)
+
+    def has_checks(self, table: str, column: str) -> bool | None:
+        """Whether a CHECK constraint speaks of a column."""
+        return None if self._is_doubtful(table) else self._now.has_checks(table, column)
+
+    def is_volatile(self, function: str) -> bool | None:
+        """Whether a function of this name may give another answer for each row."""
+        return None if self._functions else self._now.is_volatile(function)
+
+    def is_constrained(self, type_name: str) -> bool | None:
+        """Whether a type is a domain with constraints."""
+        return None if self._types else self._now.is_constrained(type_name)
+
+    def referenced(self, table: str, constraint: str | None = None) -> list[str]:
+        """Tables that the foreign keys of a table, or one of them, point to."""
+        added = self._pointed.get(key(table), []) if constraint is None else []
+        return [*self._now.referenced(table, constraint), *added]
+
+    def referencing(self, table: str) -> list[str]:
+        """Tables whose foreign keys point to a table."""
+        return self._now.referencing(table)
+
+    def views_on(self, table: str) -> list[str]:
+        """Views that read a table, and those that read these."""
+        return self._now.views_on(table)
+
+
+def key(name: str) -> str:
+    """A name in one spelling: without the schema that needs no naming."""
+    plain = name if '"' in name else name.lower()
+    return plain.removeprefix("public.")
