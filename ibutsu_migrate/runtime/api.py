@@ -200,7 +200,8 @@ def without_logging(config: Config) -> Config:
     The env.py that ``alembic init`` writes does it if there is a file name; options
     are read before that is taken away.
     """
-    location = config.get_main_option("script_location")
+    # As Alembic itself does: the option may stand in pyproject.toml alone.
+    location = config.get_alembic_option("script_location")
     if not location or config.config_file_name is None:
         return config
     try:

@@ -84,6 +84,18 @@ def test_output_of_the_application_is_not_in_the_answer(
     assert shop.run("ibutsu-migrate", "-q", command).stdout == ""
 
 
+def test_pyproject_alone(shop: Shop, command: str) -> None:
+    (shop.folder / "alembic.ini").unlink()
+    (shop.folder / "pyproject.toml").write_text(
+        "[tool.alembic]\nscript_location = '%(here)s/alembic'\n"
+    )
+    shop.add("a1", upgrade=TABLE)
+    shop.done("alembic", "upgrade", "head", **SAFE)
+    result = shop.run("ibutsu-migrate", command, "--json")
+    assert json.loads(result.stdout)["schema"] == f"ibutsu-migrate/{command}/1"
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def as_guest(
     shop: Shop, database: Database, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
