@@ -10,7 +10,7 @@ DRIVER := dbapi dbapi_leaks dialect interrupt pipeline pipeline_migrations refle
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: help demo test check stress pgbouncer setup ready lint fix types layers c-test fuzz stubs \
-	static bench conformance alembic-suite alembic matrix clean
+	static bench conformance alembic-suite alembic matrix servers clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -78,6 +78,9 @@ conformance: ready ## SQLAlchemy's and Alembic's own suites on the C driver
 
 matrix: ready ## Python 3.11 to 3.14, as far as they can be had: make matrix [P=3.13]
 	@$(PY) tools/matrix.py $(P)
+
+servers: ready ## Safe runs on PostgreSQL 14 to 18, fetched by pip: make servers [S="14 17"]
+	@$(PY) tools/servers.py $(S)
 
 clean: ## Delete everything that was made here
 	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -3,13 +3,15 @@
     python herd.py FOLDER COUNT [KILL_WITHIN_SECONDS]
 
 Each runs `alembic upgrade head` in FOLDER. With a third argument the one that holds the
-lock is killed at a random moment. Prints one line of JSON: exit codes, who was killed,
-and after how many seconds another one held the lock or all had ended.
+lock is killed at a random moment after it was first seen to hold it. Prints one line of
+JSON: exit codes, for how many seconds the first held the lock, at which revision one
+was killed, and after how many seconds another one held the lock or all had ended.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import signal
@@ -46,28 +48,51 @@ def run_one(number: int) -> None:
         os._exit(code & 255 if isinstance(code, int) else 1)
 
 
-def holder(cursor: Any) -> tuple[int, int] | None:
-    """Backend and process of the one that holds the lock."""
+def holder(cursor: Any) -> tuple[int, int, str] | None:
+    """Backend, process and revision of the one that holds the lock."""
     cursor.execute(HOLDER)
     row = cursor.fetchone()
-    return None if row is None else (row[0], int(row[1].split(":")[1].split()[0]))
+    if row is None:
+        return None
+    _, _, rest = row[1].partition(":")
+    process, _, revision = rest.partition(" ")
+    return row[0], int(process), revision or "before the first"
 
 
-def kill_the_holder(cursor: Any, within: float, pids: list[int]) -> dict[str, object]:
-    time.sleep(random.uniform(0, within))
-    found = holder(cursor)
-    if found is None or found[1] not in pids:
-        return {"killed": None}
-    os.kill(found[1], signal.SIGKILL)
+def look_on(cursor: Any, within: float | None, pids: list[int]) -> dict[str, object]:
+    """Until the first holder has let go, or has been killed and another goes on."""
+    first = until_held(cursor, pids, None)
     begun = time.monotonic()
-    while time.monotonic() - begun < 30:
-        after = holder(cursor)
-        if after is not None and after[0] != found[0]:
+    moment = begun + random.uniform(0, within) if within is not None else math.inf
+    while first is not None and time.monotonic() < moment:
+        now = holder(cursor)
+        if now is None or now[:2] != first[:2]:
             break
+        first = now
+        time.sleep(0.002)
+    else:
+        if first is not None and first[1] in pids:
+            os.kill(first[1], signal.SIGKILL)
+            killed = time.monotonic()
+            until_held(cursor, pids, first[0])
+            resumed = time.monotonic() - killed
+            return {"killed": first[2], "resumed": resumed}
+    return {"killed": None, "held": time.monotonic() - begun}
+
+
+def until_held(
+    cursor: Any, pids: list[int], before: int | None
+) -> tuple[int, int, str] | None:
+    """Wait until somebody, and not the backend before, holds the lock; None: ended."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        found = holder(cursor)
+        if found is not None and found[0] != before:
+            return found
         if all(has_ended(pid) for pid in pids):
-            break
-        time.sleep(0.01)
-    return {"killed": found[1], "resumed": time.monotonic() - begun}
+            return None
+        time.sleep(0.005)
+    return None
 
 
 def has_ended(pid: int) -> bool:
@@ -83,11 +108,9 @@ def herd(folder: str, count: int, within: float | None) -> dict[str, object]:
         if pid == 0:
             run_one(number)
         pids.append(pid)
-    found: dict[str, object] = {}
-    if within is not None:
-        connection = psycopg2.connect(os.environ["DSN"])
-        connection.autocommit = True
-        found = kill_the_holder(connection.cursor(), within, pids)
+    connection = psycopg2.connect(os.environ["DSN"])
+    connection.autocommit = True
+    found = look_on(connection.cursor(), within, pids)
     codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
     return {"codes": codes, **found}
 
