@@ -21,6 +21,9 @@ ENVIRONMENT_VARIABLE: Final = "IBUTSU_MIGRATE"
 TOML_TABLE: Final = "tool.ibutsu_migrate"
 INI_OPTION: Final = "ibutsu_migrate"
 
+HOOK_ATTRIBUTE: Final = "ibutsu_migrate.hook"
+"""Where the env hook says in ``config.attributes`` that it is at work."""
+
 _TOML_KEYS: Final = ("mode", "pipeline", *BY_NAME)
 _PREFIX: Final = f"{ENVIRONMENT_VARIABLE}_"
 # What this package, its build and its tests read from the environment besides the
@@ -61,7 +64,7 @@ class Mode(enum.StrEnum):
     FAST = "fast"
     """Same results as stock Alembic, the revision graph in C. The default."""
     SAFE = "safe"
-    """Fast, and: lock, bounded waits, history, plan."""
+    """Fast, and: lock, bounded waits, history, plan. What the env hook means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,8 @@ def settings_for(
 
     The first place that says something wins: ``-x`` on the command line; the
     environment; the Flask app's config; ``[tool.ibutsu_migrate]`` of pyproject.toml;
-    alembic.ini. Policies are read in mode safe only: no other mode goes by them.
+    alembic.ini. Where none does, an env.py that is the hook means safe. Policies are
+    read in mode safe only: no other mode goes by them.
 
     Args:
         config: Alembic's ``Config``.
@@ -177,6 +181,8 @@ def settings_for(
             break
     else:
         settings = Settings()
+        if config.attributes.get(HOOK_ATTRIBUTE):
+            settings = Settings(Mode.SAFE, "the env hook")
     if settings.mode is not Mode.SAFE and not in_any_mode:
         return settings
     return _with_policies(settings, _places(config, environ, app))

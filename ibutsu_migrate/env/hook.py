@@ -12,7 +12,7 @@ from alembic.config import Config
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.schema import MetaData
 
-from ..config import Mode, settings_for
+from ..config import HOOK_ATTRIBUTE, Mode, settings_for
 from ..errors import ConfigurationError
 from ..troubles import URL_ATTRIBUTE
 from .connect import connected, keeps_its_driver, make_engine
@@ -52,7 +52,7 @@ def run_migrations(
     pipeline: bool | None = None,
     **options: Any,
 ) -> None:
-    """Run what ``alembic`` was called for. Only to be called from an env.py.
+    """Run what ``alembic`` was called for, safely. Only to be called from an env.py.
 
     Args:
         app: A Flask app, or a function without arguments that makes one. An app that
@@ -85,6 +85,7 @@ def run_migrations(
     ``config.attributes["connection"]``.
     """
     config = context.config
+    config.attributes[HOOK_ATTRIBUTE] = True  # which means mode safe
     set_up_logging(config)
     flask_app = _resolve_app(config, app)
     if flask_app is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .events import Blocker
+from .events import Blocker, shown
 
 _SHOWN_QUERY: Final = 200
 
@@ -101,7 +101,7 @@ def _blocker(row: Any) -> Blocker:
         state=state,
         transaction_seconds=xact,
         query_seconds=since,
-        query=" ".join((query or "").split())[:_SHOWN_QUERY] or None,
+        query=shown(query or "", _SHOWN_QUERY) or None,
         mode=mode,
         protected=safe,
     )

@@ -22,12 +22,19 @@ class Control:
     transaction is READ COMMITTED: between statements it has no snapshot, so neither
     vacuum nor a concurrent index build waits for it.
 
+    Args:
+        engine: env.py's.
+        application_name: Of the connection.
+        lock_timeout: For tables, as the server reads it.
+
     Threads: any; one statement at a time.
     """
 
-    def __init__(self, engine: Engine, application_name: str) -> None:
+    def __init__(
+        self, engine: Engine, application_name: str, lock_timeout: str = "0"
+    ) -> None:
         self._engine = Engine(engine.pool.recreate(), engine.dialect, engine.url)
-        self._name = application_name
+        self._limits = {"name": application_name, "lock_timeout": lock_timeout}
         self._mutex = threading.RLock()
         self._connection: Connection | None = None
         self._begun = False
@@ -42,13 +49,15 @@ class Control:
     ) -> Sequence[Any]:
         """Run one statement in the open transaction, or in a new one.
 
+        What it locks stays locked until the transaction ends.
+
         Raises:
             sqlalchemy.exc.DBAPIError: The connection is lost, or the statement fails.
         """
         with self._mutex:
             connection = self._open()
             if not self._begun:
-                connection.execute(text(_LIMITS), {"name": self._name})
+                connection.execute(text(_LIMITS), self._limits)
                 if connection.dialect.server_version_info >= (17,):  # type: ignore[operator]
                     connection.execute(text(_LIMITS_17))
                 self._begun = True
@@ -67,13 +76,20 @@ class Control:
     ) -> Sequence[Any]:
         """As ``query``, but a statement that fails does not end the transaction.
 
-        A transaction that fails gives up its locks at once, the advisory ones too.
+        A transaction that fails gives up its locks at once, the advisory ones too. And
+        nothing that was looked at stays locked: a migration may rewrite it.
         """
         with self._mutex:
-            if not self._begun:
-                self.query("SELECT 1")
-            with self._open().begin_nested():
+            self.query("SAVEPOINT look")
+            try:
                 return self.query(sql, parameters)
+            finally:
+                self.query("ROLLBACK TO SAVEPOINT look")
+                self.query("RELEASE SAVEPOINT look")
+
+    def rename(self, application_name: str) -> None:
+        """Be called something else until the transaction ends."""
+        self.query(_RENAME, {"name": application_name})
 
     def end(self) -> None:
         """End the transaction, and with it all locks; the connection stays."""
@@ -109,7 +125,9 @@ _LIMITS: Final = f"""
 SELECT set_config('application_name', :name, true),
        set_config('idle_in_transaction_session_timeout', '0', true),
        set_config('statement_timeout', '{_ANSWERS_WITHIN}', true),
-       set_config('lock_timeout', '0', true)
+       set_config('lock_timeout', :lock_timeout, true)
 """
+
+_RENAME: Final = "SELECT set_config('application_name', :name, true)"
 
 _LIMITS_17: Final = "SELECT set_config('transaction_timeout', '0', true)"

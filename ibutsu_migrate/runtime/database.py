@@ -20,8 +20,13 @@ SELECT CAST(coalesce({schema}, (
            WHERE c.oid = to_regclass(quote_ident({table}))
        ), current_schema(), 'public') AS text),
        CAST(current_database() AS text), CAST(current_user AS text),
-       pg_is_in_recovery(), current_setting('transaction_isolation'), pg_backend_pid()
+       pg_is_in_recovery(), current_setting('transaction_isolation'), pg_backend_pid(),
+       {server}
 """
+
+
+SERVER: Final = "CAST(extract(epoch FROM pg_postmaster_start_time()) AS text)"
+"""SQL that is the same on two connections only if they are to the same server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Place:
         standby: Whether the server is in recovery.
         snapshot_is_old: Whether the transaction goes on seeing what it saw first.
         pid: Of the backend that answered.
+        server: What ``SERVER`` is.
     """
 
     schema: str
@@ -43,6 +49,7 @@ class Place:
     standby: bool
     snapshot_is_old: bool
     pid: int
+    server: str
 
 
 def identify(connection: Connection, table: str, schema: str | None) -> Place:
@@ -54,8 +61,8 @@ def identify(connection: Connection, table: str, schema: str | None) -> Place:
         schema: Its schema, or None: where it is found.
     """
     given = "NULL" if schema is None else _literal(schema)
-    sql = _IDENTIFY.format(schema=given, table=_literal(table))
-    found, database, user, standby, isolation, pid = _row(connection, sql)
+    sql = _IDENTIFY.format(schema=given, table=_literal(table), server=SERVER)
+    found, database, user, standby, isolation, pid, server = _row(connection, sql)
     return Place(
         schema=found,
         database=database,
@@ -63,7 +70,16 @@ def identify(connection: Connection, table: str, schema: str | None) -> Place:
         standby=standby,
         snapshot_is_old=isolation in ("repeatable read", "serializable"),
         pid=pid,
+        server=server,
     )
+
+
+def ping(connection: Connection) -> None:
+    """Have a connection that waits not be taken for one that nobody needs.
+
+    Source: PostgreSQL, ``idle_session_timeout``; firewalls do it too.
+    """
+    _row(connection, "SELECT 1")
 
 
 def _row(connection: Connection, sql: str) -> Any:

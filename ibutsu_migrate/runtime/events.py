@@ -5,14 +5,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 Listener = Callable[["Event"], object]
 Emit = Callable[..., "Event"]
 """``Reporter.tell``: the event's class and its fields."""
+
+# CREATE ROLE, ALTER ROLE, CREATE USER MAPPING; the text may have been cut behind it.
+_PASSWORD: Final = re.compile(
+    r"(\bPASSWORD\s+)(?:E?'(?:[^']|'')*(?:'|$)|\$(\w*)\$.*?(?:\$\2\$|$))", re.I
+)
+_CAPITALS: Final = re.compile(r"(?<=[a-z])([A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +27,25 @@ class Event:
     """One thing that happened.
 
     Attributes:
+        name: Of the kind: the class's in small letters.
         run: Id of the run.
         time: When.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str] = "event"
     run: str
     time: datetime
+
+    def __init_subclass__(cls) -> None:
+        if "name" not in cls.__dict__:
+            cls.name = _CAPITALS.sub(r"_\1", cls.__name__).lower()
 
     def line(self) -> str:
         """For people; empty where there is nothing to say to them."""
         return self._line()
 
     def _line(self) -> str:
-        raise NotImplementedError
+        return ""
 
     def as_json(self) -> Mapping[str, Any]:
         """For programs: ``event``, ``time``, ``run``, and what the event has."""
@@ -95,6 +107,12 @@ class Blocker:
         return f"pid {self.pid}{whose}{name}{host}{state}{age}{mode}{query}"
 
 
+def shown(sql: str, limit: int) -> str:
+    """A statement for people: one line, cut, without the passwords of roles."""
+    text = _PASSWORD.sub(r"\1'***'", " ".join(sql.split()))
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
 def elapsed(seconds: float) -> str:
     """A time span for people: ``0.12 s``, ``35 s``, ``12 min 5 s``, ``3 h 2 min``."""
     if seconds < 10:
@@ -113,35 +131,37 @@ def revisions(names: tuple[str, ...]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseWaiting(Event):
-    """The server is not up yet."""
+class Waiting(Event):
+    """A run waits for something before it begins."""
 
-    name: ClassVar[str] = "database_waiting"
-    reason: str
     waited_seconds: float
     limit_seconds: float
 
+    def _waited(self) -> str:
+        spans = (self.waited_seconds, self.limit_seconds)
+        return "waited {} of {}".format(*map(elapsed, spans))
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseWaiting(Waiting):
+    """The server is not up yet."""
+
+    reason: str
+
     def _line(self) -> str:
-        return (
-            f"waiting for the database; waited {elapsed(self.waited_seconds)} of "
-            f"{elapsed(self.limit_seconds)}: {self.reason}"
-        )
+        return f"waiting for the database; {self._waited()}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event):
     """A run begins: it is about to ask for the lock. People hear of it later."""
 
-    name: ClassVar[str] = "run_started"
     operation: str
     target: str | None
     database: str
     host: str | None
     user: str | None
     lock: str | None
-
-    def _line(self) -> str:
-        return ""
 
     def where(self) -> str:
         """The run in words: what, on what, as whom."""
@@ -153,18 +173,15 @@ class RunStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class LockWaiting(Event):
+class LockWaiting(Waiting):
     """Another run holds the lock."""
 
-    name: ClassVar[str] = "lock_waiting"
     holder_pid: int | None
     holder_run: str | None
     holder_host: str | None
     holder_process: int | None
     holder_seconds: float | None
     holder_revision: str | None
-    waited_seconds: float
-    limit_seconds: float
 
     def _line(self) -> str:
         if self.holder_run is not None:
@@ -175,17 +192,13 @@ class LockWaiting(Event):
         since = self.holder_seconds
         age = f" for {elapsed(since)}" if since is not None else ""
         at = f", which is at {self.holder_revision}" if self.holder_revision else ""
-        return (
-            f"waiting for the lock, held by {who}{age}{at}; waited "
-            f"{elapsed(self.waited_seconds)} of {elapsed(self.limit_seconds)}"
-        )
+        return f"waiting for the lock, held by {who}{age}{at}; {self._waited()}"
 
 
 @dataclass(frozen=True, slots=True)
 class OrphanFound(Event):
     """A backend of a run that is dead still works."""
 
-    name: ClassVar[str] = "orphan_found"
     pid: int
     orphan_run: str | None
     state: str | None
@@ -205,7 +218,6 @@ class OrphanFound(Event):
 class PlanMade(Event):
     """The lock is held, the heads are read, the way is known."""
 
-    name: ClassVar[str] = "plan_made"
     heads: tuple[str, ...]
     steps: tuple[str, ...]
     waited_seconds: float
@@ -223,30 +235,33 @@ class PlanMade(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class RevisionStarted(Event):
-    """A revision begins. People hear of its end."""
+class OfRevision(Event):
+    """Something about one step of the plan.
 
-    name: ClassVar[str] = "revision_started"
+    Attributes:
+        revision: Its id.
+        direction: ``upgrade``, ``downgrade`` or ``stamp``.
+        number: Of the plan's steps, from 1.
+        count: Of those.
+    """
+
     revision: str
     direction: str
     number: int
     count: int
-
-    def _line(self) -> str:
-        return ""
 
 
 @dataclass(frozen=True, slots=True)
-class RevisionDone(Event):
+class RevisionStarted(OfRevision):
+    """A revision begins. People hear of its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionDone(OfRevision):
     """A revision is through; whether it is committed, ``committed`` says."""
 
-    name: ClassVar[str] = "revision_done"
-    revision: str
-    direction: str
     message: str | None
     checksum: str | None
-    number: int
-    count: int
     seconds: float
     statements: int
     lock_seconds: float
@@ -268,7 +283,6 @@ class RevisionDone(Event):
 class Blocked(Event):
     """A statement waits for others; they are named, the nearest first."""
 
-    name: ClassVar[str] = "blocked"
     relation: str | None
     mode: str | None
     statement: str
@@ -291,7 +305,6 @@ class Blocked(Event):
 class Retrying(Event):
     """A lock was not got in time: all was taken back, and will be tried again."""
 
-    name: ClassVar[str] = "retrying"
     revision: str | None
     attempt: int
     pause_seconds: float
@@ -311,7 +324,6 @@ class Retrying(Event):
 class BlockerTerminated(Event):
     """Somebody was disconnected, as ``terminate_blockers_after`` asks."""
 
-    name: ClassVar[str] = "blocker_terminated"
     pid: int
     done: bool
     blockers: tuple[Blocker, ...]
@@ -332,7 +344,6 @@ class StatementRunning(Event):
         live: Only to be shown where it can be overwritten by what comes next.
     """
 
-    name: ClassVar[str] = "statement_running"
     statement: str
     seconds: float
     phase: str | None
@@ -365,7 +376,6 @@ class RunFinished(Event):
         heads: Where the database is now; None where that cannot be read.
     """
 
-    name: ClassVar[str] = "run_finished"
     outcome: str
     heads: tuple[str, ...] | None
     steps: int

@@ -9,9 +9,18 @@ from types import TracebackType
 from typing import Any, Final
 
 from .driver import diagnostic, sqlstate
-from .events import Blocker, revisions
+from .events import Blocker, revisions, shown
 
 _SHOWN_SQL: Final = 500
+
+_CAUSES: Final = {
+    "25006": "find out who made the database read only (SHOW "
+    "default_transaction_read_only; a role, the database, or a provider whose disk is "
+    "full), have that ended",
+    "42501": "have the owner of the object grant what is missing, or migrate as the "
+    "owner",
+    "53100": "make room on the server's disk",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,7 @@ class Failure:
         detail: From the server.
         hint: From the server.
         heads: Where the database is now; None where that cannot be read.
+        moved: Whether the run has brought it there.
         rolled_back: Whether nothing of that revision is left.
         blockers: Who was in the way.
         remedy: What to type next.
@@ -48,6 +58,7 @@ class Failure:
     detail: str | None
     hint: str | None
     heads: tuple[str, ...] | None
+    moved: bool
     rolled_back: bool
     blockers: tuple[Blocker, ...]
     remedy: str
@@ -62,7 +73,7 @@ class Failure:
         which = f"revision {self.revision}" if self.revision else self.operation
         yield f"{which} failed{where}."
         if self.statement:
-            yield f"SQL: {' '.join(self.statement.split())[:_SHOWN_SQL]}"
+            yield f"SQL: {shown(self.statement, _SHOWN_SQL)}"
 
     def _said(self) -> Iterator[str]:
         code = f" ({self.sqlstate})" if self.sqlstate else ""
@@ -79,6 +90,8 @@ class Failure:
         if self.heads is not None:
             at = f"at {revisions(self.heads)}"
         which = f"revision {self.revision}" if self.revision else "this run"
+        if self.moved and self.revision is None:
+            return f"The database is {at}: what the run did until there is committed."
         if self.rolled_back:
             return f"The database is {at}; nothing of {which} is left in it."
         return (
@@ -95,6 +108,7 @@ def describe(
     step: Any,
     stopped_by: int | None,
     heads: tuple[str, ...] | None,
+    moved: bool,
     rolled_back: bool,
     blockers: tuple[Blocker, ...],
     program: str,
@@ -108,6 +122,7 @@ def describe(
         step: Alembic's step that failed, or None.
         stopped_by: The signal that stopped the run, or None.
         heads: Where the database is now.
+        moved: Whether the run has brought it there.
         rolled_back: Whether nothing of the step is left.
         blockers: Who was in the way.
         program: ``alembic`` or ``flask db``.
@@ -133,9 +148,12 @@ def describe(
         detail=diagnostic(error, "message_detail"),
         hint=diagnostic(error, "message_hint"),
         heads=heads,
+        moved=moved,
         rolled_back=rolled_back,
         blockers=blockers,
-        remedy=_remedy(program, operation, stopped, rolled_back, blockers),
+        remedy=_remedy(
+            program, operation, stopped, rolled_back, blockers, sqlstate(error)
+        ),
     )
 
 
@@ -167,6 +185,7 @@ def _remedy(
     stopped: bool,
     rolled_back: bool,
     blockers: tuple[Blocker, ...],
+    state: str | None,
 ) -> str:
     again = f"type `{program} {operation} ...` again"
     if not rolled_back:
@@ -180,4 +199,5 @@ def _remedy(
             "let those in the way end, or end them, and "
             f"{again}; -x ibutsu_migrate.lock_patience=1h is more patient."
         )
-    return f"{again}." if stopped else f"correct the cause and {again}."
+    cause = _CAUSES.get(state or "", "correct the cause")
+    return f"{again}." if stopped else f"{cause}, and {again}."

@@ -12,19 +12,16 @@ import fcntl
 import os
 import random
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from alembic.runtime.migration import MigrationContext
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL
 
-from ..config import Settings
 from ..errors import LockWaitError
 from ..policies import show_seconds
 from . import events
-from .names import control_name, new_run_id, read_name
-from .report import Reporter, listener_for
+from .base import GuardedRun, Stock
+from .names import control_name, read_name
 
 _POLL: Final = 0.1
 _TELL_EVERY: Final = 5.0
@@ -39,70 +36,54 @@ def lock_file_of(url: URL) -> Path | None:
     return path.with_name(f".{path.name}.ibutsu_migrate")
 
 
-class FileRun:
-    """A run under a file's lock; ends when env.py is through.
+class FileRun(GuardedRun):
+    """A run under a file's lock."""
 
-    Args:
-        context: Alembic's, online, on SQLite.
-        connection: Its connection.
-        settings: What to go by.
-        operation: ``upgrade``, ``downgrade``, ...
-    """
+    _file = -1
 
-    def __init__(
-        self,
-        context: MigrationContext,
-        connection: Connection,
-        settings: Settings,
-        operation: str,
-    ) -> None:
-        self.run_id = new_run_id()
-        self._context = context
-        self._connection = connection
-        self._waits_for_commit = False
-        self._path = lock_file_of(connection.engine.url)
-        self._limit = settings.lock_wait
-        listener = listener_for(context.config, settings.report)
-        self._emit = Reporter(self.run_id, listener).tell
-        self._file = -1
-
-    def execute(self, stock: Callable[..., Any], kw: dict[str, Any]) -> None:
+    def execute(self, stock: Stock, kw: dict[str, Any]) -> None:
         """Run the migrations.
 
         Raises:
             LockWaitError: Another run held the lock for too long.
         """
+        path = lock_file_of(self._connection.engine.url)
         try:
-            if self._path is not None:
-                self._acquire(self._path)
+            if path is not None:
+                self._acquire(path)
             stock(self._context, **kw)
         except BaseException:
-            self._release()
+            self._end()
             raise
-        self._waits_for_commit = self._connection.in_transaction()
-        if not self._waits_for_commit:
-            self._release()
+        self._applied()
 
     def prove_lock(self) -> None:
         """A file's lock is not lost."""
 
-    def transaction_ended(self, error: BaseException | None) -> None:
-        """Called when env.py's transaction around ``run_migrations()`` is over."""
-        if self._waits_for_commit:
-            self._release()
+    def _end(self) -> None:
+        file, self._file = self._file, -1
+        path = lock_file_of(self._connection.engine.url)
+        if file >= 0 and path is not None:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            os.close(file)
+
+    def _fail(self, error: BaseException) -> None:
+        self._end()
 
     def _acquire(self, path: Path) -> None:
         begun, told = time.monotonic(), -_TELL_EVERY
+        limit = self._settings.lock_wait
         while not self._try(path):
             waited = time.monotonic() - begun
             if waited - told >= _TELL_EVERY:
                 told = waited
                 self._tell(path, waited)
-            if waited >= self._limit:
+            if waited >= limit:
                 raise LockWaitError(
                     f"Another run holds the lock of {path}, and it was waited for "
                     f"{events.elapsed(waited)} (lock_wait is "
-                    f"{show_seconds(self._limit)}). Nothing was done.",
+                    f"{show_seconds(limit)}). Nothing was done.",
                     remedy="Let it end, and type the command again.",
                     run_id=self.run_id,
                 )
@@ -137,12 +118,5 @@ class FileRun:
             holder_seconds=None,
             holder_revision=None,
             waited_seconds=waited,
-            limit_seconds=self._limit,
+            limit_seconds=self._settings.lock_wait,
         )
-
-    def _release(self) -> None:
-        file, self._file = self._file, -1
-        if file >= 0 and self._path is not None:
-            with contextlib.suppress(OSError):
-                self._path.unlink()
-            os.close(file)

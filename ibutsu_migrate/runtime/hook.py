@@ -11,9 +11,10 @@ import functools
 import logging
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from alembic import context as proxy
 from alembic.autogenerate.api import AutogenContext
@@ -34,14 +35,12 @@ from ..config import (
     settings_with,
 )
 from ..errors import ConfigurationError
+from ..leaving import DEADLINE_ATTRIBUTE, Deadline
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from .filelock import FileRun
-    from .run import SafeRun
-
-    Run: TypeAlias = SafeRun | FileRun
+    from .base import GuardedRun
 
 SETTINGS_ATTRIBUTE: Final = "ibutsu_migrate.settings"
 """Where ``api`` leaves a caller's policies in ``config.attributes``, by name."""
@@ -100,30 +99,52 @@ def _run_cmd(stock: Callable[..., Any], line: CommandLine, *arguments: Any) -> A
 
     As process 1 of a container nothing else would end it: there is no default action.
     """
+    config = arguments[0]
+    deadline = Deadline()
+    config.attributes[DEADLINE_ATTRIBUTE] = deadline
     try:
-        safe = settings_for(arguments[0]).mode is Mode.SAFE
-    except ConfigurationError:
-        safe = False  # whoever needs the settings says what is wrong with them
-    if not safe:
-        return stock(line, *arguments)
-    from .signals import Signals
+        if not _will_be_safe(config):
+            return stock(line, *arguments)
+        from .signals import Signals
 
-    signals = Signals.enter(_is_idle)
-    try:
-        return stock(line, *arguments)
+        signals = Signals.enter(_is_idle)
+        signals.when_received(deadline.begin)
+        try:
+            return stock(line, *arguments)
+        finally:
+            signals.leave(_is_idle)
     finally:
-        signals.leave(_is_idle)
+        deadline.end()
+
+
+def _will_be_safe(config: Config) -> bool:
+    try:
+        settings = settings_for(config)
+    except ConfigurationError:
+        return False  # whoever needs the settings says what is wrong with them
+    if settings.mode_source != "default":
+        return settings.mode is Mode.SAFE
+    # The hook will say so, but only when env.py has imported the application.
+    with suppress(Exception):
+        folder = config.get_alembic_option("script_location") or ""
+        return b"ibutsu_migrate.env" in Path(folder, "env.py").read_bytes()
+    return False
 
 
 def _run_env(stock: Callable[..., Any], script: ScriptDirectory) -> Any:
     """Every command that goes to the database begins with this."""
     config = proxy.config
-    settings = _settings_for(config)
-    if settings.mode is not Mode.SAFE or not settings.wait_for_database:
+    try:
         return stock(script)
+    except Exception as error:
+        # Only now: that it is safe, and for how long to wait, env.py's app may say.
+        settings = _settings_for(config)
+        if settings.mode is not Mode.SAFE or not settings.wait_for_database:
+            raise
+        failed = error
     from .waiting import run_when_up
 
-    return run_when_up(lambda: stock(script), config, settings)
+    return run_when_up(lambda: stock(script), failed, config, settings)
 
 
 def _run_name_filters(
@@ -174,7 +195,7 @@ def _run_migrations(
     setattr(context, _RUN, run)
     environment = context.environment_context
     if environment is not None:
-        runs: list[Run] = getattr(environment, _RUNS, [])
+        runs: list[GuardedRun] = getattr(environment, _RUNS, [])
         runs.append(run)
         setattr(environment, _RUNS, runs)
     return run.execute(stock, kw)
@@ -185,7 +206,7 @@ def _make_run(
     connection: Connection,
     settings: Settings,
     operation: str,
-) -> Run | None:
+) -> GuardedRun | None:
     """The kind of run that a database can have; None for none."""
     # Only now: other modes do not need them.
     if context.dialect.name == "postgresql":
@@ -207,14 +228,14 @@ def _make_run(
 def _update_to_step(
     stock: Callable[..., Any], maintainer: HeadMaintainer, step: Any
 ) -> Any:
-    run: Run | None = getattr(maintainer.context, _RUN, None)
+    run: GuardedRun | None = getattr(maintainer.context, _RUN, None)
     if run is not None:
         run.prove_lock()
     return stock(maintainer, step)
 
 
 def _tell(context: MigrationContext, error: BaseException | None) -> None:
-    run: Run | None = getattr(context, _RUN, None)
+    run: GuardedRun | None = getattr(context, _RUN, None)
     if run is not None:
         run.transaction_ended(error)
 

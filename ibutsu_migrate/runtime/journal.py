@@ -73,6 +73,8 @@ _VERSIONS: Final = (
     ),
 )
 
+_LOCK_TIMEOUT: Final = "2s"
+
 _FORMAT: Final = f"SELECT coalesce(max(number), 0) FROM {SCHEMA}.format"  # noqa: S608
 
 _THERE: Final = "SELECT to_regclass(:name) IS NOT NULL"
@@ -133,7 +135,8 @@ class Journal:
     """
 
     def __init__(self, engine: Engine, run_id: str, emit: Emit) -> None:
-        self._control = Control(engine, control_name(run_id))
+        # Who holds these tables must not hold up a migration.
+        self._control = Control(engine, control_name(run_id), _LOCK_TIMEOUT)
         self._emit = emit
         self._writes = False
         self._failed = False

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..errors import LockLostError, LockWaitError
 from ..policies import show_seconds
 from .control import Control
-from .events import Emit, LockWaiting, OrphanFound, elapsed
+from .events import Emit, LockWaiting, OrphanFound, elapsed, shown
 from .names import PREFIX, SPACE, LockKey, read_name
 
 Query = Callable[[str, Mapping[str, object]], Any]
@@ -37,7 +37,9 @@ FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE {_IS_OURS}
 """  # noqa: S608 - constants
 
-_PROOF: Final = f"SELECT count(*) FROM pg_locks l WHERE {_IS_OURS} AND l.pid = {{}}"  # noqa: S608
+_PROOF: Final = f"""
+SELECT count(*) FROM pg_locks l WHERE {_IS_OURS} AND l.pid = pg_backend_pid()
+"""  # noqa: S608 - constants
 
 _ORPHANS: Final = f"""
 SELECT pid, application_name, state, query FROM pg_stat_activity
@@ -56,6 +58,7 @@ class RunLock:
         query: Runs a statement in the transaction that holds the lock: the control
             connection's, or the migration's own where a caller has opened that and
             will end it.
+        ask: The same for one that only looks.
         control: To look around with.
         key: What to lock.
         run_id: Of the run.
@@ -63,10 +66,17 @@ class RunLock:
     """
 
     def __init__(
-        self, query: Query, control: Control, key: LockKey, run_id: str, emit: Emit
+        self,
+        query: Query,
+        ask: Query,
+        control: Control,
+        key: LockKey,
+        run_id: str,
+        emit: Emit,
     ) -> None:
         self.key = key
         self._query = query
+        self._ask = ask
         self._control = control
         self._run_id = run_id
         self._emit = emit
@@ -137,18 +147,14 @@ class RunLock:
             run_id=self._run_id,
         )
 
-    def prove(self, pid: str = "pg_backend_pid()") -> None:
-        """See that the lock is still held.
-
-        Args:
-            pid: The backend that must hold it, as SQL; by default the one that is
-                asked.
+    def prove(self) -> None:
+        """See that the backend that took the lock still holds it.
 
         Raises:
             LockLostError: It is not, or the connection is gone.
         """
         try:
-            held = self._query(_PROOF.format(pid), self._shown)[0][0] == 1
+            held = self._ask(_PROOF, self._shown)[0][0] == 1
         except Exception as error:
             raise self._lost() from error
         if not held:
@@ -211,7 +217,7 @@ class RunLock:
             pid=pid,
             orphan_run=name.removeprefix(PREFIX)[:8],
             state=state,
-            query=" ".join((query or "").split())[:_SHOWN_QUERY] or None,
+            query=shown(query or "", _SHOWN_QUERY) or None,
             terminated=doomed,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import sys
 import threading
@@ -16,6 +17,11 @@ from .events import Event, Listener, StatementRunning, Warned
 LISTENER_ATTRIBUTE: Final = "ibutsu_migrate.listener"
 """Where a caller leaves a function in ``config.attributes`` that is called with each
 event, from the migration's thread and from the watcher's."""
+
+# What others call themselves, and what they execute, must not write on a terminal.
+_UNPRINTABLE: Final = {
+    code: "?" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x0A
+}
 
 _PROGRAM: Final = "ibutsu-migrate"
 
@@ -96,7 +102,7 @@ class _Lines:
     def text(self, event: Event) -> None:
         """Lines for people; with a time where they will be read later."""
         line = event.line()
-        if not line or (_is_live(event) and not self._terminal):
+        if not line or (_is_live(event) and not (self._terminal and _can_go_back())):
             return
         when = (
             ""
@@ -114,12 +120,17 @@ class _Lines:
         with self._mutex, suppress(OSError, ValueError):
             # Where the reader has gone, that is no reason to stop a migration.
             back = "\r\033[K" if self._live else ""
+            line = line.translate(_UNPRINTABLE)
             if live:
                 width = shutil.get_terminal_size().columns - 1
                 line = line[:width]
             self._stream.write(f"{back}{line}" if live else f"{back}{line}\n")
             self._stream.flush()
             self._live = live
+
+
+def _can_go_back() -> bool:
+    return os.environ.get("TERM") != "dumb"
 
 
 def _is_live(event: Event) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
@@ -14,34 +14,32 @@ from sqlalchemy.engine import Connection
 from ..advice import explain_connection_failure
 from ..config import Settings
 from ..errors import RunError, RunInterrupted, StandbyError
+from ..leaving import DEADLINE_ATTRIBUTE
 from ..troubles import FAILURE_ATTRIBUTE, PROGRAM_ATTRIBUTE
 from . import events
+from .base import GuardedRun, Stock
 from .control import Control
-from .database import Place, heads_of, identify
+from .database import SERVER, Place, heads_of, identify, ping
 from .driver import sqlstate
 from .failure import Failure, describe
 from .journal import Journal
 from .lock import RunLock
-from .names import LockKey, control_name, migration_name, new_run_id
+from .names import LockKey, control_name, migration_name
 from .patience import Patience
-from .report import Reporter, listener_for
 from .session import Session
 from .signals import Signals
 from .steps import target_of
 from .watch import Watcher
 from .work import Work
 
-Stock = Callable[..., Any]
+_TOUCHED_EVERY: Final = 5.0
 
 
-class SafeRun:
-    """A run, from asking for the lock to giving it back.
-
-    The lock is held until what was done is committed. Where env.py, or a caller's own
-    transaction, commits after ``run_migrations()`` has returned, the run ends then.
+class SafeRun(GuardedRun):
+    """A run on PostgreSQL, from asking for the lock to giving it back.
 
     Args:
-        context: Alembic's, online, on PostgreSQL.
+        context: Alembic's, online.
         connection: Its connection.
         settings: What to go by.
         operation: ``upgrade``, ``downgrade``, ...
@@ -54,27 +52,22 @@ class SafeRun:
         settings: Settings,
         operation: str,
     ) -> None:
-        self.run_id = new_run_id()
-        self.operation = operation
-        self._context = context
-        self._connection = connection
-        self._settings = settings
+        super().__init__(context, connection, settings, operation)
         self._external = context._in_external_transaction
-        self._began = time.monotonic()
-        listener = listener_for(context.config, settings.report)
-        self._reporter = Reporter(self.run_id, listener)
-        self._emit: events.Emit = self._reporter.tell
+        self._began = self._touched = time.monotonic()
         self._control = Control(connection.engine, control_name(self.run_id))
         self._journal = Journal(connection.engine, self.run_id, self._emit)
         if settings.history:
             self._reporter.also(self._journal.hear)
         self._signals = Signals.enter(self._busy)
+        deadline = self._attributes.get(DEADLINE_ATTRIBUTE)
+        if deadline is not None:
+            self._signals.when_received(deadline.begin)
         self._key: LockKey | None = None
         self._lock: RunLock | None = None
         self._session: Session | None = None
         self._watcher: Watcher | None = None
         self._work: Work | None = None
-        self._waits_for_commit = False
         self._ended = False
 
     def execute(self, stock: Stock, kw: dict[str, Any]) -> None:
@@ -95,30 +88,13 @@ class SafeRun:
             self._begin().apply(stock, kw)
         except BaseException as error:
             self._fail(error)
-            number = self._signals.received
-            if number is None or isinstance(error, RunInterrupted):
-                raise
-            # A statement that was cancelled for a signal is not what went wrong.
-            stopped = RunInterrupted(number)
-            _attach(stopped, getattr(error, FAILURE_ATTRIBUTE, None))
-            raise stopped from error
-        if not self._connection.closed and self._connection.in_transaction():
-            self._waits_for_commit = True
-        else:
-            self._end()
+            raise
+        self._applied()
 
     def prove_lock(self) -> None:
         """Called before a version is written."""
         if self._lock is not None and not self._ended:
             self._lock.prove()
-
-    def transaction_ended(self, error: BaseException | None) -> None:
-        """Called when env.py's transaction around ``run_migrations()`` is over."""
-        if self._waits_for_commit and not self._ended:
-            if error is not None:
-                self._fail(error)
-            else:
-                self._end()
 
     def _begin(self) -> Work:
         """Take the lock, and set up all that is needed to go on."""
@@ -151,7 +127,6 @@ class SafeRun:
             self._emit,
             name=f"ibutsu_migrate {self.run_id}",
             patience=self._settings.terminate_blockers_after,
-            leave=getattr(context.config, "cmd_opts", None) is not None,
         )
         watcher.start()
         self._work = Work(
@@ -179,11 +154,13 @@ class SafeRun:
 
     def _take_lock(self, key: LockKey, place: Place) -> None:
         # In a transaction that the caller will end, the lock must not end earlier.
-        query = self._in_migration if self._external else self._control.query
-        lock = RunLock(query, self._control, key, self.run_id, self._emit)
-        limit, sleep = self._settings.lock_wait, self._signals.sleep
+        control, external = self._control, self._external
+        query = self._in_migration if external else control.query
+        ask = self._in_migration if external else control.look
+        lock = RunLock(query, ask, control, key, self.run_id, self._emit)
+        limit = self._settings.lock_wait
         try:
-            self._control.query("SELECT 1")
+            server = control.look(f"SELECT {SERVER}")[0][0]
         except Exception as error:
             url = self._connection.engine.url
             raise RunError(
@@ -191,17 +168,35 @@ class SafeRun:
                 + explain_connection_failure(error, url),
                 run_id=self.run_id,
             ) from error
-        waited = lock.acquire(limit, sleep)
+        if server != place.server:
+            raise RunError(
+                "The second connection, which holds the lock, went to another server: "
+                "there it would keep nobody out.",
+                remedy="Several hosts in a URL need ?target_session_attrs=read-write.",
+                run_id=self.run_id,
+            )
+        waited = lock.acquire(limit, self._rest)
         self._lock = lock
         terminate = self._settings.terminate_blockers_after
-        lock.wait_for_orphans(place.pid, limit, terminate, sleep)
-        if self._external and waited and place.snapshot_is_old:
+        lock.wait_for_orphans(place.pid, limit, terminate, self._rest)
+        if external and waited and place.snapshot_is_old:
             raise RunError(
                 "The transaction this run was given is REPEATABLE READ or stricter and "
                 "older than the lock: it does not see what the other run did.",
                 remedy="Begin it anew, and call again.",
                 run_id=self.run_id,
             )
+
+    def _rest(self, seconds: float) -> None:
+        """Sleep while something is waited for, and the migration's connection is idle.
+
+        Raises:
+            RunInterrupted: A signal has come.
+        """
+        self._signals.sleep(seconds)
+        if time.monotonic() - self._touched > _TOUCHED_EVERY:
+            ping(self._connection)
+            self._touched = time.monotonic()
 
     def _in_migration(self, sql: str, parameters: Any) -> Any:
         return self._connection.execute(text(sql), parameters).all()
@@ -216,15 +211,17 @@ class SafeRun:
         steps = len(self._work.steps or ()) if self._work else 0
         trail = self._work.trail if self._work else []
         expected = trail[-1] if trail else None
-        self._stop_watching()
-        if self._external and self._connection.in_transaction():
-            heads: tuple[str, ...] | None = tuple(sorted(expected or ()))
-        else:
-            heads = self._heads()
-        lost = expected is not None and heads is not None and expected != set(heads)
-        outcome = "done" if steps else "nothing to do"
-        self._tell_end("failed" if lost else outcome, heads, None)
-        self._release()
+        try:
+            self._stop_watching()
+            if self._external and self._connection.in_transaction():
+                heads: tuple[str, ...] | None = tuple(sorted(expected or ()))
+            else:
+                heads = self._heads()
+            lost = expected is not None and heads is not None and expected != set(heads)
+            outcome = "done" if steps else "nothing to do"
+            self._tell_end("failed" if lost else outcome, heads, None)
+        finally:
+            self._release()
         if lost:
             raise RunError(
                 f"The run applied {steps} revisions, and the database is still at "
@@ -236,25 +233,40 @@ class SafeRun:
             )
 
     def _fail(self, error: BaseException) -> None:
+        """See what is left of the run, give the lock back, tell.
+
+        Raises:
+            RunInterrupted: A signal is what the error comes from.
+        """
         self._ended = True
-        broken = self._work is not None and self._work.is_broken
-        if self._work is not None and not self._external:
-            with suppress(Exception):
-                self._work.roll_back()
-        heads = self._heads()
-        found = self._describe(error, heads, broken)
-        self._stop_watching()
-        _attach(error, found)
-        stopped = self._signals.received is not None
-        outcome = "interrupted" if stopped else "failed"
-        self._tell_end(outcome, heads, f"{found.kind}: {found.message}")
-        self._release()
+        work = self._work
+        try:
+            if work is not None and not self._external:
+                with suppress(Exception):
+                    work.roll_back()
+            heads = self._heads()
+            if work is not None and heads is not None:
+                work.settle(heads)
+            broken = work is not None and work.is_broken
+            found = self._describe(error, heads, broken)
+            self._stop_watching()
+            _attach(error, found)
+            stopped = self._signals.received is not None
+            outcome = "interrupted" if stopped else "failed"
+            self._tell_end(outcome, heads, f"{found.kind}: {found.message}")
+        finally:
+            self._release()
+        number = self._signals.received
+        if number is not None and not isinstance(error, RunInterrupted):
+            # A statement that was cancelled for a signal is not what went wrong.
+            interrupted = RunInterrupted(number)
+            _attach(interrupted, found)
+            raise interrupted from error
 
     def _describe(
         self, error: BaseException, heads: tuple[str, ...] | None, broken: bool
     ) -> Failure:
-        config = self._context.config
-        attributes = config.attributes if config is not None else {}
+        trail = self._work.trail if self._work is not None else []
         late = Patience.is_about(sqlstate(error))
         queue = self._watcher.queue if late and self._watcher is not None else None
         return describe(
@@ -264,9 +276,10 @@ class SafeRun:
             step=self._work.step if self._work is not None else None,
             stopped_by=self._signals.received,
             heads=heads,
+            moved=bool(trail) and heads is not None and trail[0] != set(heads),
             rolled_back=not broken,
             blockers=queue.blockers if queue is not None else (),
-            program=str(attributes.get(PROGRAM_ATTRIBUTE, "alembic")),
+            program=str(self._attributes.get(PROGRAM_ATTRIBUTE, "alembic")),
         )
 
     def _heads(self) -> tuple[str, ...] | None:
@@ -289,10 +302,12 @@ class SafeRun:
                 self._session.detach()
 
     def _release(self) -> None:
-        self._journal.close()
-        with suppress(Exception):
-            self._control.close()
-        self._signals.leave(self._busy)
+        try:
+            self._journal.close()
+            with suppress(Exception):
+                self._control.close()
+        finally:
+            self._signals.leave(self._busy)
 
     def _tell_end(
         self, outcome: str, heads: tuple[str, ...] | None, error: str | None
@@ -307,8 +322,16 @@ class SafeRun:
             error=error,
         )
 
+    @property
+    def _attributes(self) -> Mapping[str, Any]:
+        config = self._context.config
+        return config.attributes if config is not None else {}
+
     def _busy(self) -> bool:
-        return self._session is not None and self._session.current is not None
+        session = self._session
+        return session is not None and (
+            session.current is not None or session.committing
+        )
 
 
 def _attach(error: BaseException, found: Failure | None) -> None:

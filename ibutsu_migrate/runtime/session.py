@@ -32,7 +32,13 @@ _WAITS_LONG: Final = re.compile(
     re.I | re.S,
 )
 _COMMITS: Final = re.compile(r"\s*(?:COMMIT|END)\b(?!\s+PREPARED)", re.I)
-_NO_EFFECT: Final = re.compile(r"\s*(?:SELECT|SHOW|SET|RESET|ROLLBACK)\b", re.I)
+# A SELECT may call a function that does something; one that reads the catalogue, as
+# SQLAlchemy's inspector does, is taken for what it seems.
+_NO_EFFECT: Final = re.compile(
+    r"\s*(?:(?:SHOW|SET|RESET|BEGIN|START|SAVEPOINT|RELEASE|ROLLBACK|ABORT|LOCK)\b|"
+    r"SELECT\b.*\b(?:pg_catalog|information_schema)\.)",
+    re.I | re.S,
+)
 
 _NAMES: Final = (
     "application_name",
@@ -40,7 +46,14 @@ _NAMES: Final = (
     "lock_timeout",
     "idle_in_transaction_session_timeout",
     "client_connection_check_interval",
+    "idle_session_timeout",
+    "transaction_timeout",
 )
+_SINCE: Final = {
+    "client_connection_check_interval": 14,
+    "idle_session_timeout": 14,
+    "transaction_timeout": 17,
+}
 
 
 @dataclass(slots=True)
@@ -65,12 +78,14 @@ class Tally:
     Attributes:
         statements: How many were executed.
         lock_seconds: The longest wait for a lock that was seen.
+        pending: Whether it did something in the transaction that is open.
         committed: Whether a part of it is committed already.
         closing: Whether its version is written: what commits now, commits all of it.
     """
 
     statements: int = 0
     lock_seconds: float = 0.0
+    pending: bool = False
     committed: bool = False
     closing: bool = False
 
@@ -90,6 +105,7 @@ class Session:
         retry: Called with the error where a statement outside a transaction did not
             get its lock, and has taken itself back: whether to try it again.
         current: The statement that is being executed, or None.
+        committing: Whether a COMMIT may be on its way.
         pid: Of the backend that serves the connection.
         tally: Of the present revision.
         statement_timeout: Seconds, of the present revision.
@@ -102,6 +118,7 @@ class Session:
     check: Callable[[], object]
     retry: Callable[[BaseException], bool] = lambda error: False
     current: Statement | None = None
+    committing: bool = False
     pid: int | None = None
     tally: Tally = field(default_factory=Tally)
     statement_timeout: float = 0.0
@@ -112,6 +129,7 @@ class Session:
         self.lock_timeout = self.settings.lock_timeout
         self._pooled = False
         self._before: dict[str, str] | None = None
+        self._callers: dict[str, str] | None = None
         self._raw: Any = None
         self._fresh = True
         self._listeners: list[tuple[Any, str, Any]] = []
@@ -119,9 +137,12 @@ class Session:
     def attach(self) -> None:
         """Set the limits, and listen from now on."""
         connection = self.connection
-        version = connection.dialect.server_version_info or (0,)
-        self._limits = [name for name in _NAMES if name[0] != "c" or version >= (14,)]
-        notice_death(self._dbapi())
+        major = int((connection.dialect.server_version_info or (0,))[0])
+        self._limits = [name for name in _NAMES if _SINCE.get(name, 0) <= major]
+        dbapi = self._dbapi()
+        notice_death(dbapi)
+        if transaction(dbapi) is Transaction.OPEN:
+            self._raw, self._callers = dbapi, self._ask(dbapi)
         self._prepare()
         engine = connection.engine
         for name, listener in (
@@ -142,9 +163,14 @@ class Session:
             event.remove(target, name, listener)
         self._listeners.clear()
         before, self._before = self._before, None
+        callers, self._callers = self._callers, None
+        state = transaction(self._raw)
         # Its connection may be back in a pool: the next user wants it as it was.
-        if before is not None and transaction(self._raw) is not Transaction.FAILED:
+        if before is not None and state is not Transaction.FAILED:
             self._set(self._raw, before, local=False)
+        # Or its transaction goes on: the caller's own limits are for that.
+        elif callers is not None and state is Transaction.OPEN:
+            self._set(self._raw, callers, local=True)
 
     def begin_revision(self, **limits: float) -> None:
         """A new revision: a new tally, and its own limits or the run's.
@@ -153,6 +179,7 @@ class Session:
             **limits: ``statement_timeout`` and ``lock_timeout`` in seconds.
         """
         self.tally = Tally()
+        self.committing = False
         before = (self.statement_timeout, self.lock_timeout)
         self.statement_timeout = limits.get(
             "statement_timeout", self.settings.statement_timeout
@@ -180,6 +207,8 @@ class Session:
             "idle_in_transaction_session_timeout": "0",
             # The server notices within a second that its client is dead.
             "client_connection_check_interval": "1000",
+            "idle_session_timeout": "0",
+            "transaction_timeout": "0",
         }
         return {name: values[name] for name in self._limits}
 
@@ -219,13 +248,14 @@ class Session:
         A pooler gives its clients a process number of its own.
         """
         columns = ", ".join(f"current_setting('{name}')" for name in self._limits)
+        outside = transaction(dbapi) is Transaction.IDLE
         cursor = dbapi.cursor()
         try:
             cursor.execute(f"SELECT pg_backend_pid(), {columns}")
             pid, *found = cursor.fetchone()
         finally:
             cursor.close()
-        if not is_autocommit(dbapi):
+        if outside and not is_autocommit(dbapi):
             dbapi.rollback()
         self.pid = pid
         told = client_pid(dbapi)
@@ -251,7 +281,10 @@ class Session:
         return pid
 
     def _on_commit(self, connection: Connection) -> None:
-        self.tally.committed = not self.tally.closing
+        tally = self.tally
+        self.committing = True
+        tally.committed |= tally.pending and not tally.closing
+        tally.pending = False
 
     def _do_execute(
         self, cursor: Any, statement: str, parameters: Any, context: Any
@@ -277,6 +310,7 @@ class Session:
         """Execute a statement of ours; None leaves anybody else's to SQLAlchemy."""
         if context.root_connection is not self.connection:
             return None
+        self.committing = False
         self.check()
         self._prepare()
         dbapi = self._dbapi()
@@ -287,15 +321,36 @@ class Session:
         self.current = Statement(sql, time.monotonic(), self.pid)
         try:
             self._executed(lambda: execute(*arguments, context), outside)
+        except BaseException:
+            # What failed in the middle has left an invalid index behind.
+            if outside and _WAITS_LONG.match(sql):
+                self.tally.committed = True
+            raise
         finally:
             self.current = None
             self.tally.statements += 1
             if unlimited and transaction(dbapi) is Transaction.IDLE:
                 limit = {"lock_timeout": _milliseconds(self.lock_timeout)}
                 self._set(dbapi, limit, local=False)
-        if _COMMITS.match(sql) or (outside and not _NO_EFFECT.match(sql)):
-            self.tally.committed = True
+        self._account(sql, outside or transaction(dbapi) is Transaction.IDLE)
         return True
+
+    def _account(self, sql: str, alone: bool) -> None:
+        """See what a statement has committed.
+
+        Args:
+            sql: As it was sent.
+            alone: Whether no transaction is open behind it: it has none of its own, or
+                ended it, as a script does with its COMMIT, or somebody before it did.
+        """
+        tally = self.tally
+        if _COMMITS.match(sql):
+            tally.committed |= not tally.closing
+        elif not _NO_EFFECT.match(sql):
+            if alone:
+                tally.committed |= not tally.closing
+            else:
+                tally.pending = True
 
     def _executed(self, execute: Callable[[], object], outside: bool) -> None:
         while True:

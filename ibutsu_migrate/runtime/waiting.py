@@ -20,14 +20,17 @@ _LONGEST_PAUSE: Final = 2.0
 _TELL_EVERY: Final = 5.0
 
 
-def run_when_up(run_env: Callable[[], object], config: Any, settings: Settings) -> None:
-    """Run env.py, and again while its database is not up.
+def run_when_up(
+    run_env: Callable[[], object], failed: Exception, config: Any, settings: Settings
+) -> None:
+    """Run env.py again while its database is not up.
 
     A wrong password, a missing database, an unknown user do not get better: those are
     raised at once.
 
     Args:
         run_env: ``ScriptDirectory.run_env``.
+        failed: What it raised the first time.
         config: Alembic's.
         settings: ``wait_for_database`` says how long.
 
@@ -38,26 +41,28 @@ def run_when_up(run_env: Callable[[], object], config: Any, settings: Settings) 
     tell = Reporter(new_run_id(), listener_for(config, settings.report)).tell
     signals = Signals.enter(_is_idle)
     begun, told, pause = time.monotonic(), -_TELL_EVERY, _FIRST_PAUSE
+    error = failed
     try:
         while True:
+            waited = time.monotonic() - begun
+            if waited >= limit or not _may_pass(error):
+                raise error
+            if waited - told >= _TELL_EVERY:
+                told = waited
+                reason = " ".join(str(_driver_s(error)).split())[:200]
+                tell(
+                    DatabaseWaiting,
+                    reason=reason,
+                    waited_seconds=waited,
+                    limit_seconds=limit,
+                )
+            signals.sleep(min(pause, limit) * random.uniform(0.8, 1.2))  # noqa: S311
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
             try:
                 run_env()
                 return
-            except Exception as error:
-                waited = time.monotonic() - begun
-                if waited >= limit or not _may_pass(error):
-                    raise
-                if waited - told >= _TELL_EVERY:
-                    told = waited
-                    reason = " ".join(str(_driver_s(error)).split())[:200]
-                    tell(
-                        DatabaseWaiting,
-                        reason=reason,
-                        waited_seconds=waited,
-                        limit_seconds=limit,
-                    )
-            signals.sleep(min(pause, limit) * random.uniform(0.8, 1.2))  # noqa: S311
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            except Exception as again:
+                error = again
     finally:
         signals.leave(_is_idle)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import select
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -12,7 +9,7 @@ from typing import Final
 
 from .blockers import Queue, look, progress, terminate
 from .control import Control
-from .events import Blocked, Blocker, BlockerTerminated, Emit, StatementRunning
+from .events import Blocked, Blocker, BlockerTerminated, Emit, StatementRunning, shown
 from .session import Session, Statement
 from .signals import Signals
 
@@ -24,7 +21,6 @@ _TELL_RUNNING_EVERY: Final = 30.0
 _BEAT_EVERY: Final = 15.0
 _CANCEL_EVERY: Final = 0.5
 _FORGOTTEN_AFTER: Final = 30.0
-_LEAVES_WITHIN: Final = 4.5
 _SHOWN_SQL: Final = 100
 _LOOK_UNSEEN_EVERY: Final = 0.5
 _UNSEEN: Final = "(what was sent before)"
@@ -44,8 +40,6 @@ class Watcher:
         emit: Where events go.
         name: Of the thread.
         patience: ``terminate_blockers_after``.
-        leave: Whether the process may be ended when a signal does not end it: on a
-            command line.
 
     Attributes:
         queue: The last look at a statement that waits.
@@ -60,7 +54,6 @@ class Watcher:
         *,
         name: str,
         patience: float | None,
-        leave: bool,
     ) -> None:
         self.queue = Queue()
         self._control = control
@@ -68,9 +61,8 @@ class Watcher:
         self._signals = signals
         self._emit = emit
         self._patience = patience
-        self._leave = leave
         self._ended = threading.Event()
-        self._woken, self._wake = os.pipe()
+        self._stirred = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._in_the_way: dict[int, tuple[float, float]] = {}
         self._told: tuple[float, object] = (0.0, None)
@@ -82,52 +74,38 @@ class Watcher:
 
     def start(self) -> None:
         """Begin to look on."""
+        self._signals.when_received(self._stir)
         self._thread.start()
 
     def stop(self) -> None:
         """Look no longer."""
         if self._ended.is_set():
             return
+        self._signals.forget(self._stir)
         self._ended.set()
-        os.write(self._wake, b".")
+        self._stirred.set()
         self._thread.join(timeout=10)
-        if not self._thread.is_alive():
-            os.close(self._wake)
-            os.close(self._woken)
+
+    def _stir(self, number: int) -> None:
+        self._stirred.set()
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            if self._signalled(_LOOK_EVERY):
+            self._stirred.wait(_LOOK_EVERY)
+            if self._signals.received is not None:
                 self._cancel()
                 return
             # A look that fails is made again; the lock's proof finds a lost connection.
             with suppress(Exception):
                 self._look()
 
-    def _signalled(self, seconds: float) -> bool:
-        """Sleep; True as soon as a signal has come."""
-        pipes = [pipe for pipe in (self._woken, self._signals.pipe) if pipe >= 0]
-        with suppress(OSError, ValueError):
-            ready = select.select(pipes, [], [], seconds)[0]
-            if self._signals.pipe in ready:
-                self._signals.read()
-        return self._signals.received is not None
-
     def _cancel(self) -> None:
-        """Cancel until the run has ended; leave when it does not."""
-        began = time.monotonic()
+        """Cancel until the run has ended."""
         while not self._ended.is_set():
             pid = self._session.pid
             with suppress(Exception):
                 if pid is not None:
                     self._control.look("SELECT pg_cancel_backend(:pid)", {"pid": pid})
-            if self._leave and time.monotonic() - began > _LEAVES_WITHIN:
-                number = self._signals.received or 0
-                sys.stderr.write(
-                    "ibutsu-migrate: the server does not answer; leaving. Its backend "
-                    "rolls back when it notices.\n"
-                )
-                os._exit(128 + number)
             self._ended.wait(_CANCEL_EVERY)
 
     def _look(self) -> None:
@@ -179,7 +157,7 @@ class Watcher:
                 Blocked,
                 relation=queue.relation,
                 mode=queue.mode,
-                statement=_short(statement.sql),
+                statement=shown(statement.sql, _SHOWN_SQL),
                 waited_seconds=waited,
                 blockers=queue.blockers,
             )
@@ -210,14 +188,9 @@ class Watcher:
         found = progress(self._control.look, statement.pid or 0)
         self._emit(
             StatementRunning,
-            statement=_short(statement.sql),
+            statement=shown(statement.sql, _SHOWN_SQL),
             seconds=running,
             phase=found.phase,
             percent=found.percent,
             live=not due,
         )
-
-
-def _short(sql: str) -> str:
-    text = " ".join(sql.split())
-    return text if len(text) <= _SHOWN_SQL else f"{text[: _SHOWN_SQL - 1]}…"

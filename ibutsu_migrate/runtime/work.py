@@ -84,6 +84,15 @@ class Work:
         """Whether the step in work has committed a part, so it cannot begin anew."""
         return self.step is not None and self._session.tally.committed
 
+    def settle(self, heads: tuple[str, ...]) -> None:
+        """See that the step in work is done: its COMMIT was through before the error.
+
+        Args:
+            heads: Of the database, after the error.
+        """
+        if self._session.tally.closing and frozenset(heads) == self.trail[-1]:
+            self.step = None
+
     def apply(self, stock: Stock, kw: dict[str, Any]) -> None:
         """Stock Alembic, again and again where a lock is not got.
 
@@ -165,10 +174,7 @@ class Work:
     def _show(self, revision: str) -> None:
         """Waiters read in the lock holder's name which revision it is at."""
         with suppress(Exception):
-            self._control.look(
-                "SELECT set_config('application_name', :name, true)",
-                {"name": control_name(self._run_id, revision)},
-            )
+            self._control.rename(control_name(self._run_id, revision))
 
     def _written(self, *, heads: set[str], **_: Any) -> None:
         """Alembic has written a version, in the transaction of the step."""

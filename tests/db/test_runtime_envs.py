@@ -340,6 +340,10 @@ def test_a_connection_is_given_back_as_it_was(
         connection.rollback()
         upgraded(config, connection)
         assert connection.execute(asked).one() == before
+        connection.rollback()
+        with connection.begin():
+            upgraded(config, connection)
+            assert connection.execute(asked).one() == before, "in the same transaction"
     engine.dispose()
     assert before == ("", "25s", "7s")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -161,6 +162,67 @@ def test_before_the_run_begins(safe: Shop, database: Database) -> None:
     assert said == (
         "FAILED: stopped by a signal while nothing was being done in the database.\n"
     )
+
+
+@pytest.mark.parametrize("env", ["one", "hook"])
+def test_while_a_server_is_silent(env: str, shop: Shop) -> None:
+    """libpq waits for it, and lets no handler of Python's run."""
+    shop.environ.update(SAFE)
+    write_env(shop.folder, ENVS[env])
+    shop.add("a1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg2://u:secret@127.0.0.1:{silent.getsockname()[1]}/x"
+        runner = shop.start("alembic", "upgrade", "head", DATABASE=url)
+        connection, _ = silent.accept()
+        said, took = stopped(shop, runner, signal.SIGTERM)
+        connection.close()
+    assert took < 6
+    assert said.startswith("FAILED: stopped by a signal")
+    assert "secret" not in said
+
+
+SLOW_COMMIT = (
+    "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$; "
+    "CREATE TABLE slow (id int); "
+    "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON slow DEFERRABLE "
+    "INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow(); "
+    "INSERT INTO slow VALUES (1)"
+)
+
+
+def test_in_the_commit(safe: Shop, database: Database) -> None:
+    """What is deferred is done there; the server cancels that too."""
+    safe.add("b2", "a1", f"op.execute({SLOW_COMMIT!r})")
+    runner = safe.start("alembic", "upgrade", "head")
+    until(runs_statement(database, "COMMIT"))
+    said, took = stopped(safe, runner, signal.SIGTERM)
+    assert took < 5
+    assert "stopped by SIGTERM\nThe database is at a1; nothing of " in said
+    assert query(database, "SELECT to_regclass('slow') IS NULL") == ["t"]
+    assert_nothing_runs(database)
+
+
+def test_in_the_history(safe: Shop, database: Database) -> None:
+    """Somebody holds its tables: a run that is stopped does not wait for them."""
+    safe.add("b2", "a1")
+    with session(database) as holder:
+        holder.execute("LOCK TABLE ibutsu_migrate.run")
+        runner = safe.start("alembic", "upgrade", "head")
+        until(runs_statement(database, "ibutsu_migrate.run"))
+        _, took = stopped(safe, runner, signal.SIGTERM)
+    assert took < 5
+    assert_nothing_runs(database)
+
+
+def test_the_history_is_not_waited_for(safe: Shop, database: Database) -> None:
+    safe.add("b2", "a1")
+    with session(database) as holder:
+        holder.execute("LOCK TABLE ibutsu_migrate.run")
+        result = safe.run("alembic", "upgrade", "head")
+    assert result.returncode == 0, result.stderr
+    said = "the history cannot be written (canceling statement due to lock timeout)"
+    assert said in result.stderr
 
 
 def test_a_part_that_is_committed_is_told(safe: Shop, database: Database) -> None:

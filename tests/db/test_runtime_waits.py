@@ -16,6 +16,7 @@ from safe_runs import (
     query,
     session,
     until,
+    until_says,
     write_env,
 )
 
@@ -283,11 +284,11 @@ def test_an_index_build_waits_for_old_transactions(
     with session(database, application_name="a report") as report:
         report.execute("INSERT INTO item VALUES (1)")
         runner = safe.start("alembic", "upgrade", "head")
-        time.sleep(4)
+        said = until_says(runner, "waiting for ShareLock on virtualxid")
+        time.sleep(2)
     result = safe.finish(runner)
     assert result.returncode == 0, result.stderr
-    assert "waiting for ShareLock on virtualxid" in result.stderr
-    assert "(a report), idle in transaction" in result.stderr
+    assert "(a report), idle in transaction" in said + result.stderr
     valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'item_n'::regclass"
     assert query(database, valid) == ["t"]
 
