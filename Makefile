@@ -63,6 +63,10 @@ stubs: ready ## The .pyi files against the extensions that were built
 c-test: ready ## The C tests and the fuzz corpora, under AddressSanitizer and UBSan
 	@$(PY) tools/c_tests.py
 
+.PHONY: analyze
+analyze: ready ## gcc -fanalyzer over csrc/
+	@$(PY) tools/analyze.py
+
 fuzz: ready ## libFuzzer: make fuzz [F=scan] [T=60]
 	@$(PY) tools/fuzz.py $(if $(F),--target $(F)) $(if $(T),--seconds $(T))
 

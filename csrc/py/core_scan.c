@@ -250,7 +250,7 @@ core_scan_source(PyObject *module, PyObject *const *args, Py_ssize_t count)
     PyObject *result = NULL;
     imig_known known;
     imig_header header;
-    imig_error err;
+    imig_error err = {.status = IMIG_OK};
     imig_status status = IMIG_OK;
     if (count < 1) {
         PyErr_SetString(PyExc_TypeError, "scan_source() takes a file's bytes");
