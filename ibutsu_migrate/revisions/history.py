@@ -38,6 +38,14 @@ _RELIED_ON: Final = (
 )
 
 
+# What a file declares, and where Alembic's Revision keeps it.
+_DECLARED: Final = {
+    "down_revision": "down_revision",
+    "depends_on": "dependencies",
+    "branch_labels": "_orig_branch_labels",
+}
+
+
 class History:
     """Nodes, and for each the object that stands for it.
 
@@ -68,7 +76,9 @@ class History:
             # Which of x.py, x.pyc and __pycache__/x.*.pyc counts is Alembic's to say.
             paths = revision_files(directory)
             scripts = (base.Script._from_path(directory, path) for path in paths)
-            return cls.of_objects(each for each in scripts if each is not None)
+            return cls.of_objects(
+                _settled(each) for each in scripts if each is not None
+            )
         history = cls()
         without_doc = sys.flags.optimize > 1
         unknown = scan_folders(history.graph, plain_folders(directory), without_doc)
@@ -78,7 +88,7 @@ class History:
         history._objects = [None] * len(history.graph)
         for node in unknown:
             script = base.Script._from_path(directory, history._path(node))
-            history._put(node, not_none(script))
+            history._put(node, _settled(not_none(script)))
         history._finish()
         return history
 
@@ -126,8 +136,8 @@ class History:
         """Give an object that we did not make what it gets from other revisions."""
         fields = self.graph.fields(node)
         labels = fields["branch_labels"]
-        if len(labels) > len(revision.branch_labels):
-            revision.branch_labels = labels
+        if len(labels) > 1 or len(labels) > len(revision.branch_labels):
+            revision.branch_labels = labels  # a set that keeps its order
         for name in (
             "nextrev",
             "_all_nextrev",
@@ -175,6 +185,19 @@ class History:
             else Script.as_declared(self.graph, node, self._path(node))
             for node, found in enumerate(self._objects)
         ]
+
+
+def _settled(script: base.Script) -> base.Script:
+    """The script; what its file declares as a set comes in the order of the names.
+
+    Alembic makes a tuple of the set, whose order hangs on the hash seed.
+    """
+    for name, attribute in _DECLARED.items():
+        value = getattr(script.module, name, None)
+        names = isinstance(value, (set, frozenset)) and len(value) > 1
+        if names and all(isinstance(each, str) for each in value):
+            setattr(script, attribute, tuple(sorted(value)))
+    return script
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import py_compile
 import subprocess
 import sys
 from pathlib import Path
@@ -60,8 +61,43 @@ def test_files_are_read_as_alembic_reads_them(tmp_path: Path) -> None:
         assert graph_files.differences(graph_cases.make_case(seed), seed, folder) == []
 
 
-def test_the_hash_seed_changes_nothing(tmp_path: Path) -> None:
-    """In processes of their own: `history -v` and `branches -v`, word for word."""
+# `history -v` and `branches -v`, word for word, in a process of its own.
+TELL = """
+import sys
+from alembic import command, config
+c = config.Config(sys.argv[1])
+command.history(c, verbose=True)
+command.branches(c, verbose=True)
+"""
+MERGE = """
+def names(*each):
+    return set(each)
+
+revision = "m1"
+down_revision = names("d1", "c1", "b1")
+branch_labels = names("six", "five", "seven")
+depends_on = {"z1", "y1"}
+"""
+
+
+def told(ini: Path) -> str:
+    """The same under every hash seed."""
+    said = set()
+    for seed in range(4):
+        done = subprocess.run(
+            [sys.executable, "-c", TELL, str(ini)],
+            env={**os.environ, "PYTHONHASHSEED": str(seed), "IBUTSU_MIGRATE": ""},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        said.add(done.stdout)
+    (one,) = said
+    return one
+
+
+@pytest.mark.parametrize("sourceless", [False, True])
+def test_the_hash_seed_changes_nothing(tmp_path: Path, sourceless: bool) -> None:
     case = (
         graph_cases.Declared("a1", labels=("one", "two", "three")),
         graph_cases.Declared("b1", ("a1",), labels=("four",)),
@@ -72,21 +108,14 @@ def test_the_hash_seed_changes_nothing(tmp_path: Path) -> None:
         graph_cases.Declared("z1", ("x1",), ("d1", "c1", "b1", "y1")),
     )
     ini = graph_files.write(case, 1, tmp_path)
-    program = (
-        "import sys; from alembic import command, config\n"
-        "c = config.Config(sys.argv[1])\n"
-        "command.history(c, verbose=True); command.branches(c, verbose=True)"
-    )
-    said = set()
-    for seed in range(4):
-        done = subprocess.run(
-            [sys.executable, "-c", program, str(ini)],
-            env={**os.environ, "PYTHONHASHSEED": str(seed), "IBUTSU_MIGRATE": ""},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        said.add(done.stdout)
-    (history,) = said
+    versions = next(tmp_path.rglob("versions"))
+    (versions / "merge.py").write_text(MERGE)
+    if sourceless:
+        ini.write_text(f"{ini.read_text()}sourceless = true\n")
+        for source in versions.glob("*.py"):
+            py_compile.compile(str(source), str(source.with_suffix(".pyc")))
+            source.unlink()
+    history = told(ini)
     assert "Branch names: one, two, three, four" in history
     assert "Branches into: b1, c1, d1" in history
+    assert "Merges: b1, c1, d1\nAlso depends on: y1, z1\n" in history
