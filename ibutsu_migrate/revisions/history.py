@@ -193,9 +193,12 @@ def _settled(script: base.Script) -> base.Script:
     Alembic makes a tuple of the set, whose order hangs on the hash seed.
     """
     for name, attribute in _DECLARED.items():
-        value = getattr(script.module, name, None)
-        names = isinstance(value, (set, frozenset)) and len(value) > 1
-        if names and all(isinstance(each, str) for each in value):
+        value: object = getattr(script.module, name, None)
+        if (
+            isinstance(value, set | frozenset)
+            and len(value) > 1
+            and all(isinstance(each, str) for each in value)
+        ):
             setattr(script, attribute, tuple(sorted(value)))
     return script
 
