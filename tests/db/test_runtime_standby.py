@@ -65,6 +65,8 @@ def pair() -> Iterator[Pair]:
             ],
             user=user,
             cwd="/",
+            # The receiver's libpq is the server's own, not an older one of the system.
+            env={**os.environ, "LD_LIBRARY_PATH": str(primary.bin_dir.parent / "lib")},
             stderr=subprocess.DEVNULL,
         )
         found = Pair(primary, port)
