@@ -437,14 +437,25 @@ def differences(case: Case, seed: int) -> list[str]:
     def heads(map_: StockMap) -> Any:
         return map_.heads
 
+    twice = len({each.id for each in case}) < len(case)
     first = oracle.outcome(heads)
     if first != ours.outcome(heads):
         found.append("heads")
     for name, ask in questions(case, seed, first[0] == "answer"):
         wanted, got = oracle.outcome(ask), ours.outcome(ask)
-        if wanted != got:
+        if wanted != got and not (twice and _overlap(wanted) == _overlap(got) != ""):
             found.append(f"{name}\n  Alembic: {wanted}\n  ours:    {got}")
     return found
+
+
+def _overlap(outcome: tuple[Any, ...]) -> str:
+    """What an error of overlapping revisions says but for whose turn it was.
+
+    Where one id stands in two files several may overlap, and the first one that Alembic
+    comes to hangs on hashes.
+    """
+    text = str(outcome[2]) if outcome[0] == "error" and len(outcome) > 2 else ""
+    return text.partition(" overlaps with ")[2]
 
 
 def shrunk(case: Case, seed: int) -> Case:

@@ -63,7 +63,8 @@ def imported(source: bytes) -> dict[str, object] | None:
     found = {name: getattr(module, name) for name in NAMES if hasattr(module, name)}
     if module.__doc__ is not None:
         found["doc"] = module.__doc__
-    if hasattr(module, "_alembic_source_encoding"):
+    # Not hasattr(): a module may have a __getattr__, which may raise.
+    if "_alembic_source_encoding" in vars(module):
         found["_alembic_source_encoding"] = None
     return found
 
