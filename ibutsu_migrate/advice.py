@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 from urllib.parse import quote, quote_plus
 
+from .blame import failed_at
 from .errors import IbutsuMigrateError
 
 STOPPED_OUTSIDE: Final = (
@@ -259,25 +259,47 @@ def explain_no_rights(
         None where the error is not about rights.
     """
     driver = _driver_error(error)
+    grant = missing_grant(error, role, reading=reading)
+    if grant is None:
+        return None
     who = f'"{role}"' if role else "..."
-    if _sqlstate(driver) == "3F000" and "no schema has been selected" in str(driver):
+    remedy = f"As the owner or a superuser:  {grant};"
+    found = _DENIED.search(str(driver))
+    if found is None:
         return (
             f"The role {who} may use no schema of its search_path, so it has no place "
-            "to create anything.\n"
-            "As the owner or a superuser:  "
-            f'GRANT USAGE, CREATE ON SCHEMA "public" TO {who};'
+            f"to create anything.\n{remedy}"
         )
+    kind, name = found["kind"], found["name"].strip('"')
+    denied = f'permission denied for {kind} "{name}"'
+    return f"The role {who} may not do this: {denied}.\n{remedy}"
+
+
+def missing_grant(
+    error: BaseException, role: str | None, *, reading: bool = False
+) -> str | None:
+    """The GRANT whose absence is the error.
+
+    Args:
+        error: The driver's exception, bare or inside SQLAlchemy's.
+        role: Who was connected, where it is known.
+        reading: Whether nothing but reading was tried.
+
+    Returns:
+        None where the error is not about rights, or no GRANT gives them.
+    """
+    driver = _driver_error(error)
+    who = f'"{role}"' if role else "..."
+    if _sqlstate(driver) == "3F000" and "no schema has been selected" in str(driver):
+        return f'GRANT USAGE, CREATE ON SCHEMA "public" TO {who}'
     found = _DENIED.search(str(driver))
     if _sqlstate(driver) != "42501" or found is None:
         return None
     kind, name = found["kind"], found["name"].strip('"')
     writing = {"schema": "USAGE, CREATE", "database": "CREATE"}.get(kind, "ALL")
     read = {"schema": "USAGE", "database": "CONNECT"}.get(kind, "SELECT")
-    return (
-        f'The role {who} may not do this: permission denied for {kind} "{name}".\n'
-        f"As the owner or a superuser:  GRANT {read if reading else writing} "
-        f'ON {"TABLE" if kind == "relation" else kind.upper()} "{name}" TO {who};'
-    )
+    what = "TABLE" if kind == "relation" else kind.upper()
+    return f'GRANT {read if reading else writing} ON {what} "{name}" TO {who}'
 
 
 def explain_look_failure(error: BaseException, url: object) -> str:
@@ -373,20 +395,6 @@ def empty_baseline(tables: Collection[str], program: str) -> str:
     )
 
 
-def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int, str, bool]]:
-    """File, line, function of each frame, and whether it is a revision's."""
-    while trace is not None:
-        code, names = trace.tb_frame.f_code, trace.tb_frame.f_globals
-        revision = "down_revision" in names and "revision" in names
-        yield code.co_filename, trace.tb_lineno, code.co_name, revision
-        trace = trace.tb_next
-
-
-def _is_under(file: str, folders: Iterable[Path]) -> bool:
-    path = Path(file)
-    return any(path.is_relative_to(folder) for folder in folders)
-
-
 def _one_line(error: BaseException) -> str:
     driver = _driver_error(error)
     text = str(driver).strip() or type(driver).__name__
@@ -406,21 +414,15 @@ def explain_revision_failure(
     Returns:
         None where no revision file took part.
     """
-    places = tuple(folders)
-    if isinstance(error, SyntaxError) and error.filename:
-        if not _is_under(error.filename, places):
-            return None
-        return (
-            f"The revision file {error.filename}:{error.lineno} is not valid Python: "
-            f"{error.msg}.\nThe database was not changed. Correct the file."
-        )
-    guilty = None
-    for file, line, function, revision in _frames(error.__traceback__):
-        if revision or _is_under(file, places):
-            guilty = (file, line, function)
+    guilty = failed_at(error, folders)
     if guilty is None:
         return None
     file, line, function = guilty
+    if isinstance(error, SyntaxError):
+        return (
+            f"The revision file {file}:{line} is not valid Python: {error.msg}.\n"
+            "The database was not changed. Correct the file."
+        )
     statement = getattr(error, "statement", None)
     sql = f"\nSQL: {str(statement).strip()[:_SHOWN_SQL]}" if statement else ""
     if function == "<module>":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from ..advice import missing_grant
+from ..blame import failed_at
 from .driver import diagnostic, sqlstate
 from .events import Blocker, revisions, shown
 
@@ -22,6 +25,9 @@ _CAUSES: Final = {
     "53100": "make room on the server's disk",
 }
 
+# What Python calls the ways in which a file is none of its own.
+_BROKEN: Final = frozenset(("SyntaxError", "IndentationError", "TabError"))
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -31,7 +37,7 @@ class Failure:
         run_id: Of the run.
         operation: ``upgrade``, ``downgrade``, ``stamp``, ...
         revision: At which it failed, or None where it was before or after them.
-        path: Its file.
+        path: Its file; without a revision that of a file that cannot be loaded.
         line: There, or None.
         statement: The SQL, or None where it was none.
         kind: The error's class.
@@ -69,6 +75,11 @@ class Failure:
         )
 
     def _what(self) -> Iterator[str]:
+        if self.revision is None and self.path is not None:
+            broken = self.kind in _BROKEN
+            how = "is not valid Python" if broken else "cannot be loaded"
+            yield f"The revision file {self.path}:{self.line} {how}."
+            return
         where = f" at {self.path}:{self.line}" if self.line else ""
         which = f"revision {self.revision}" if self.revision else self.operation
         yield f"{which} failed{where}."
@@ -112,6 +123,8 @@ def describe(
     rolled_back: bool,
     blockers: tuple[Blocker, ...],
     program: str,
+    role: str | None = None,
+    folders: Iterable[Path] = (),
 ) -> Failure:
     """Describe a failure.
 
@@ -126,9 +139,17 @@ def describe(
         rolled_back: Whether nothing of the step is left.
         blockers: Who was in the way.
         program: ``alembic`` or ``flask db``.
+        role: Who was connected, where it is known.
+        folders: Version locations.
     """
+    grant = missing_grant(error, role)
+    cause = f"as the owner or a superuser {grant};" if grant else None
     script = getattr(step, "revision", None)
     path = getattr(script, "path", None)
+    line = _line_in(path, error.__traceback__)
+    place = failed_at(error, folders) if script is None else None
+    if place is not None and place[2] == "<module>":
+        path, line, _ = place
     driver = getattr(error, "orig", None) or error
     primary = diagnostic(error, "message_primary")
     message = primary or str(driver).strip() or type(driver).__name__
@@ -140,7 +161,7 @@ def describe(
         operation=operation,
         revision=getattr(script, "revision", None),
         path=path,
-        line=_line_in(path, error.__traceback__) or _origin(path, driver),
+        line=line or _origin(path, driver),
         statement=getattr(error, "statement", None) or _sent(driver),
         kind="Interrupted" if stopped else type(driver).__name__,
         message=message,
@@ -152,7 +173,11 @@ def describe(
         rolled_back=rolled_back,
         blockers=blockers,
         remedy=_remedy(
-            program, operation, stopped, rolled_back, blockers, sqlstate(error)
+            f"type `{program} {operation} ...` again",
+            stopped,
+            rolled_back,
+            blockers,
+            cause or _CAUSES.get(sqlstate(error) or "", "correct the cause"),
         ),
     )
 
@@ -180,14 +205,12 @@ def _sent(driver: object) -> str | None:
 
 
 def _remedy(
-    program: str,
-    operation: str,
+    again: str,
     stopped: bool,
     rolled_back: bool,
     blockers: tuple[Blocker, ...],
-    state: str | None,
+    cause: str,
 ) -> str:
-    again = f"type `{program} {operation} ...` again"
     if not rolled_back:
         return (
             "look what of the revision is there, take it back or complete it by hand, "
@@ -199,5 +222,4 @@ def _remedy(
             "let those in the way end, or end them, and "
             f"{again}; -x ibutsu_migrate.lock_patience=1h is more patient."
         )
-    cause = _CAUSES.get(state or "", "correct the cause")
     return f"{again}." if stopped else f"{cause}, and {again}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from alembic.runtime.migration import MigrationContext
@@ -64,6 +65,7 @@ class SafeRun(GuardedRun):
         if deadline is not None:
             self._signals.when_received(deadline.begin)
         self._key: LockKey | None = None
+        self._role: str | None = None
         self._lock: RunLock | None = None
         self._session: Session | None = None
         self._watcher: Watcher | None = None
@@ -102,6 +104,7 @@ class SafeRun(GuardedRun):
         table, schema = context.version_table, context.version_table_schema
         place = identify(connection, table, schema)
         self._key = key = LockKey(place.schema, table)
+        self._role = place.user
         start = self._emit(
             events.RunStarted,
             operation=self.operation,
@@ -280,7 +283,13 @@ class SafeRun(GuardedRun):
             rolled_back=not broken,
             blockers=queue.blockers if queue is not None else (),
             program=str(self._attributes.get(PROGRAM_ATTRIBUTE, "alembic")),
+            role=self._role,
+            folders=self._folders(),
         )
+
+    def _folders(self) -> list[Path]:
+        script = self._context.opts.get("script")
+        return [Path(place) for place in getattr(script, "_version_locations", ())]
 
     def _heads(self) -> tuple[str, ...] | None:
         key = self._key
