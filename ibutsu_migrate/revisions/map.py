@@ -192,6 +192,16 @@ class RevisionMap(StockMap):
             return walked
         return super()._get_ancestor_nodes(targets, map_, check, include_dependencies)
 
+    def _iterate_related_revisions(
+        self, fn: Any, targets: Collection[Any], map_: Any, check: bool = False
+    ) -> Iterator[Revision]:
+        # Alembic makes a set of them where the lower end names a branch. Which of
+        # several that overlap is in the error must not hang on hashes.
+        if isinstance(targets, (set, frozenset)):
+            known = self._revision_map if map_ is None else map_
+            targets = _as_in(known, targets)
+        return super()._iterate_related_revisions(fn, targets, map_, check)
+
     def _walked(
         self, edges: _Edges, targets: Collection[Any], map_: Any, check: bool
     ) -> Iterator[Revision] | None:
@@ -202,6 +212,8 @@ class RevisionMap(StockMap):
         nodes = history.nodes_of(targets) if history is not None else None
         if history is None or nodes is None:
             return None
+        if isinstance(targets, (set, frozenset)):
+            nodes.sort()
         found, overlap = history.graph.walk(edges, nodes, check)
         return _yielded(history, found, overlap)
 
@@ -210,7 +222,13 @@ class RevisionMap(StockMap):
         history = self._graph()
         nodes = history.nodes_of(targets) if history is not None else None
         if history is None or nodes is None:
-            return super()._filter_into_branch_heads(targets)
+            # Alembic's way, but in order: in a cycle that an id in two files hides, the
+            # first one is dropped for another.
+            for each in _as_in(self._revision_map, targets):
+                after = self._get_descendant_nodes([each], include_dependencies=False)
+                if not targets.isdisjoint({*after} - {each}):
+                    targets.discard(each)
+            return targets
         return {history.at(node) for node in history.graph.tips(nodes, False)}
 
     def _get_all_current(self, id_: tuple[str, ...]) -> set[Any]:
@@ -434,6 +452,12 @@ def _yielded(
         yield history.at(node)
     if overlap is not None:
         raise _overlap(history, overlap)
+
+
+def _as_in(known: Iterable[Any], revisions: Iterable[Any]) -> list[Any]:
+    """A set of revisions in the order of a map's keys."""
+    places = {key: place for place, key in enumerate(known)}
+    return sorted(revisions, key=lambda each: places[each.revision])
 
 
 def _overlap(history: History, overlap: tuple[int, list[int]]) -> RevisionError:

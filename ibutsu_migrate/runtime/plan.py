@@ -19,7 +19,7 @@ from .look import look, looking
 from .past import past_of
 from .record import Known, Recorded, Recorder, Recording
 from .tables import Size, Tables
-from .verify import Finding, version_findings
+from .verify import Finding, version_code, version_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +128,9 @@ class Plan:
     @property
     def exit_code(self) -> int:
         """4: unknown or edited. 5: ahead. 3: needs approval. 2: pending. 0: nothing."""
-        kinds = {finding.kind for finding in self.findings}
-        if kinds & {"unknown", "edited"}:
-            return 4
-        if "ahead" in kinds:
-            return 5
+        wrong = version_code(self.findings)
+        if wrong:
+            return wrong
         if any(revision.needs_approval for revision in self.revisions):
             return 3
         return 2 if self.revisions else 0

@@ -80,6 +80,18 @@ class Finding:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
+def version_code(findings: Iterable[Finding]) -> int:
+    """The exit code of what is wrong with the version: 4: edited or unknown. 5: ahead.
+
+    Args:
+        findings: All of them; 0 where none is of these kinds.
+    """
+    kinds = {finding.kind for finding in findings}
+    if kinds & {"unknown", "edited"}:
+        return 4
+    return 5 if "ahead" in kinds else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
     """What was found.
@@ -102,11 +114,9 @@ class Verification:
     def exit_code(self) -> int:
         """0: all well. 4: edited or unknown. 5: ahead. 2: behind. 1: anything else."""
         kinds = {finding.kind for finding in self.findings}
-        if kinds & {"unknown", "edited"}:
-            return 4
-        if "ahead" in kinds:
-            return 5
-        return 2 if "behind" in kinds else int(bool(kinds))
+        return version_code(self.findings) or (
+            2 if "behind" in kinds else int(bool(kinds))
+        )
 
     def as_json(self) -> Mapping[str, Any]:
         """All attributes, and the exit code."""
