@@ -6,7 +6,6 @@ imports Alembic, SQLAlchemy or Flask. ``troubles`` hooks them into Alembic.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -30,19 +29,20 @@ class _Cause:
 
     Attributes:
         sqlstates: As the server reports it; drivers lose it for some failures.
-        pattern: As libpq or the server says it in English.
+        pattern: As libpq or the server says it in English. Compiled when it is first
+            needed: every `alembic` command imports this, few ever fail.
         says: The cause.
         remedy: What to do next.
     """
 
     sqlstates: frozenset[str]
-    pattern: re.Pattern[str]
+    pattern: str
     says: str
     remedy: str
 
 
 def _cause(sqlstates: str, pattern: str, says: str, remedy: str) -> _Cause:
-    return _Cause(frozenset(sqlstates.split()), re.compile(pattern, re.I), says, remedy)
+    return _Cause(frozenset(sqlstates.split()), pattern, says, remedy)
 
 
 # In this order: the first that fits is taken. Sources: PostgreSQL, "Error Codes";
@@ -199,7 +199,8 @@ def _cause_of(error: BaseException) -> _Cause | None:
     for cause in _CAUSES:
         if state is not None and state in cause.sqlstates:
             return cause
-    return next((cause for cause in _CAUSES if cause.pattern.search(text)), None)
+    found = (cause for cause in _CAUSES if re.search(cause.pattern, text, re.I))
+    return next(found, None)
 
 
 def is_connection_failure(error: BaseException) -> bool:
@@ -239,7 +240,7 @@ def explain_connection_failure(error: BaseException, url: object = None) -> str:
     return f"Cannot connect to {_where(url)}: {cause.says}.\n{said}\n{cause.remedy}"
 
 
-_DENIED: Final = re.compile(
+_DENIED: Final = (
     r"permission denied for (?P<kind>schema|table|relation|sequence|database|function)"
     r" (?P<name>\S+)"
 )
@@ -264,7 +265,7 @@ def explain_no_rights(
         return None
     who = f'"{role}"' if role else "..."
     remedy = f"As the owner or a superuser:  {grant};"
-    found = _DENIED.search(str(driver))
+    found = re.search(_DENIED, str(driver))
     if found is None:
         return (
             f"The role {who} may use no schema of its search_path, so it has no place "
@@ -292,7 +293,7 @@ def missing_grant(
     who = f'"{role}"' if role else "..."
     if _sqlstate(driver) == "3F000" and "no schema has been selected" in str(driver):
         return f'GRANT USAGE, CREATE ON SCHEMA "public" TO {who}'
-    found = _DENIED.search(str(driver))
+    found = re.search(_DENIED, str(driver))
     if _sqlstate(driver) != "42501" or found is None:
         return None
     kind, name = found["kind"], found["name"].strip('"')
@@ -368,6 +369,8 @@ def unknown_argument(argument: str, known: Collection[str], program: str) -> str
         known: Ids and labels of the files.
         program: ``alembic`` or ``flask db``.
     """
+    import difflib
+
     near = difflib.get_close_matches(argument, sorted(known), n=1)
     meant = f" Did you mean {near[0]!r}?" if near else ""
     return (

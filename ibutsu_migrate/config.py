@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import enum
 import os
 import re
@@ -124,6 +123,8 @@ def parse_mode(text: str, source: str) -> Mode:
     try:
         return Mode(wanted)
     except ValueError:
+        import difflib
+
         near = difflib.get_close_matches(wanted, list(Mode), n=1)
         hint = f"Did you mean '{near[0]}'?" if near else "Use off, fast or safe."
         raise ConfigurationError(

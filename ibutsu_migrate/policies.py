@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -136,6 +135,8 @@ BY_NAME: Final = {policy.name: policy for policy in POLICIES}
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.4) -> str:
     """``Did you mean 'x'?``, or all that is known where nothing is near."""
+    import difflib  # the one user of a slow import: only bad names come here
+
     all_known = list(known)
     near = difflib.get_close_matches(name, all_known, n=1, cutoff=cutoff)
     if near:
