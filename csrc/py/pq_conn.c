@@ -503,7 +503,10 @@ conn_close(PyObject *conn, PyObject *Py_UNUSED(unused))
     if (self->pq != NULL && !imig_pq_is_ours(self->pq)) {
         return imigpy_conn_check(self) < 0 ? NULL : Py_NewRef(Py_None);
     }
+    int outcome = imigpy_queue_warn(self);
     imigpy_conn_close(self);
+    if (outcome < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 

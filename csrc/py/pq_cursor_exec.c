@@ -174,7 +174,9 @@ imigpy_cursor_await(imigpy_cursor *self)
     int outcome = 0;
     if (p == NULL)
         return 0;
-    if (p->fate == IMIGPY_QUEUED) {
+    /* A failure that has come by itself is raised as one that is waited for. */
+    if (p->fate == IMIGPY_QUEUED ||
+        (p->fate != IMIGPY_DONE && self->conn->queue.failed != NULL)) {
         if (imigpy_conn_enter(self->conn) < 0)
             return -1;
         outcome = imigpy_queue_sync(self->conn, (PyObject *)self);

@@ -140,7 +140,10 @@ find_classes(pq_state *state)
     if ((state->Xid = attribute(RECORDS, "Xid")) == NULL)
         return -1;
     state->warn_not_committed = attribute(RECORDS, "warn_not_committed");
-    return state->warn_not_committed != NULL ? 0 : -1;
+    if (state->warn_not_committed == NULL)
+        return -1;
+    state->warn_discarded = attribute(RECORDS, "warn_discarded");
+    return state->warn_discarded != NULL ? 0 : -1;
 }
 
 static int
@@ -174,6 +177,7 @@ pq_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->Notify);
     Py_VISIT(state->Xid);
     Py_VISIT(state->warn_not_committed);
+    Py_VISIT(state->warn_discarded);
     Py_VISIT(state->column);
     Py_VISIT(state->connection);
     Py_VISIT(state->cursor);
@@ -192,6 +196,7 @@ pq_clear(PyObject *module)
     Py_CLEAR(state->Notify);
     Py_CLEAR(state->Xid);
     Py_CLEAR(state->warn_not_committed);
+    Py_CLEAR(state->warn_discarded);
     Py_CLEAR(state->column);
     Py_CLEAR(state->connection);
     Py_CLEAR(state->cursor);

@@ -122,6 +122,7 @@ void
 imigpy_queue_forget(imigpy_conn *self)
 {
     drop_failure(&self->queue);
+    self->queue.unheard = 0;
     self->queue.savepoints = 0;
     self->queue.uncertain = false;
 }
@@ -157,6 +158,17 @@ bool
 imigpy_queue_is_busy(const imigpy_conn *self)
 {
     return imigpy_queue_is_open(self) || self->queue.failed != NULL;
+}
+
+int
+imigpy_queue_warn(imigpy_conn *self)
+{
+    if (!imigpy_queue_is_open(self) || self->queue.unheard == 0 || self->busy)
+        return 0;
+    PyObject *warned =
+        PyObject_CallFunction(self->state->warn_discarded, "n", self->queue.unheard);
+    Py_XDECREF(warned);
+    return warned != NULL ? 0 : -1;
 }
 
 /* ---- Rules ---- */
@@ -377,6 +389,7 @@ add(imigpy_conn *self, PyObject *query, PyObject *origin, bool wanted, bool inte
         return NULL;
     }
     push(&self->queue, p);
+    self->queue.unheard += !internal;
     self->state->statements++;
     return p;
 }
@@ -395,6 +408,8 @@ imigpy_pending *
 imigpy_queue_add(imigpy_conn *self, PyObject *query, PyObject *origin, bool wanted)
 {
     if (self->queue.failed != NULL) {
+        /* This one is not executed either, as if the failure had come later. */
+        self->queue.skipped += !self->queue.raised;
         if (imigpy_queue_sync(self, NULL) == 0)
             (void)raise_failure(self, NULL);
         return NULL;
@@ -435,6 +450,7 @@ imigpy_queue_sync(imigpy_conn *self, PyObject *cursor)
             if (wait_for(self, sync_step) < 0)
                 return -1;
         }
+        q->unheard = 0;
     }
     return q->failed != NULL ? raise_failure(self, cursor) : 0;
 }

@@ -41,6 +41,7 @@ typedef struct imigpy_queue {
     PGresult *failure;      /* its error */
     PGresult *answer;       /* of the one that was wanted */
     Py_ssize_t skipped;     /* statements behind it that did not run */
+    Py_ssize_t unheard;     /* queued since the last sync, without BEGIN and COMMIT */
     Py_ssize_t savepoints;  /* at most so many are open */
     bool raised;            /* the failure was raised once */
     bool watching;          /* savepoints are counted */
@@ -57,6 +58,8 @@ IMIG_NODISCARD bool imigpy_queue_is_open(const imigpy_conn *self);
 IMIG_NODISCARD bool imigpy_queue_has_news(const imigpy_conn *self);
 /* Whether a segment is open, or a failure is to be raised. */
 IMIG_NODISCARD bool imigpy_queue_is_busy(const imigpy_conn *self);
+/* Before close(): log how many statements nobody has waited for. -1: the log raised. */
+IMIG_NODISCARD int imigpy_queue_warn(imigpy_conn *self);
 /* Begin to count savepoints. */
 void imigpy_queue_watch(imigpy_conn *self);
 /* Note what a statement that has been executed says about savepoints. */

@@ -14,6 +14,7 @@ typedef struct pq_state {
     PyObject *Notify;    /* of ibutsu_migrate.engine.records */
     PyObject *Xid;       /* of ibutsu_migrate.engine.records */
     PyObject *warn_not_committed; /* of ibutsu_migrate.engine.records */
+    PyObject *warn_discarded;     /* of ibutsu_migrate.engine.records */
     PyTypeObject *column;         /* Column: what cursor.description consists of */
     PyTypeObject *connection;
     PyTypeObject *cursor;

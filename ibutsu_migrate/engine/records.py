@@ -20,6 +20,20 @@ def warn_not_committed() -> None:
     )
 
 
+def warn_discarded(count: int) -> None:
+    """A connection was closed with statements in its queue that nobody waited for.
+
+    Args:
+        count: How many.
+    """
+    _log.warning(
+        "close() with %d queued %s whose outcome nobody had waited for: the server "
+        "rolls back. Call commit() or rollback() first, which tell what failed",
+        count,
+        "statement" if count == 1 else "statements",
+    )
+
+
 class Notify(NamedTuple):
     """What a NOTIFY sent.
 

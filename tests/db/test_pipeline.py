@@ -103,23 +103,54 @@ def test_counts_and_tags_are_fetched_when_read(connection: Connection) -> None:
 def test_an_error_names_its_statement(connection: Connection) -> None:
     cursor = connection.cursor()
     cursor.execute("CREATE TABLE ta (a int)")
-    assert cursor.enqueue("ALTER TABLE ta\nADD b nonsense", None, HERE)
-    assert cursor.enqueue("CREATE TABLE tb (a int)", None, HERE)
+    # In one block: an error that has come by the next call is raised there.
     with pytest.raises(errors.ProgrammingError) as caught:
+        assert cursor.enqueue("ALTER TABLE ta\nADD b nonsense", None, HERE)
+        cursor.enqueue("CREATE TABLE tb (a int)", None, HERE)
         cursor.execute("SELECT 1")
     error = caught.value
     assert error.sqlstate == "42704"
     assert error.statement == "ALTER TABLE ta\nADD b nonsense"
     assert (error.line, error.column) == (2, 7)
     assert error.origin == HERE
-    assert error.skipped == 2
+    assert error.skipped in (1, 2)
+    some = {1: "1 later statement was", 2: "2 later statements were"}
     assert error.__notes__ == [
-        "queued at versions/1.py:7 in upgrade(); 2 later statements were not executed"
+        f"queued at versions/1.py:7 in upgrade(); {some[error.skipped]} not executed"
     ]
     assert "queued" not in str(error)
     assert connection.info.transaction_status == INERROR
     connection.rollback()
     assert scalar(connection, "SELECT 1") == 1
+
+
+def test_an_error_that_comes_by_itself(connection: Connection) -> None:
+    """The server does not wait for the end of a segment to tell of an error."""
+    cursor, other = connection.cursor(), connection.cursor()
+    other.execute("CREATE TABLE ta (a int)")
+    assert cursor.enqueue("UPDATE ta SET nothing = 1", None, HERE)
+    time.sleep(0.5)
+    # Queued before the error was seen, and read with it.
+    assert other.enqueue("CREATE TABLE tb (a int)", None, HERE)
+    with pytest.raises(errors.ProgrammingError) as caught:
+        cursor.execute("SELECT 1")
+    assert caught.value.statement == "UPDATE ta SET nothing = 1"
+    assert caught.value.skipped == 2
+    with pytest.raises(errors.ProgrammingError, match="nothing"):
+        _ = other.rowcount
+    connection.rollback()
+    assert other.rowcount == -1
+
+
+def test_the_count_of_what_failed_by_itself(connection: Connection) -> None:
+    cursor, other = connection.cursor(), connection.cursor()
+    other.execute("CREATE TABLE ta (a int)")
+    assert cursor.enqueue("UPDATE ta SET nothing = 1", None, HERE)
+    time.sleep(0.5)
+    assert other.enqueue("CREATE TABLE tb (a int)", None, HERE)
+    with pytest.raises(errors.ProgrammingError, match="nothing"):
+        _ = cursor.rowcount
+    connection.rollback()
 
 
 def test_execute_names_the_line_that_called_it(connection: Connection) -> None:
@@ -218,13 +249,28 @@ def test_rollback_is_silent_about_what_was_raised(connection: Connection) -> Non
     assert connection.info.transaction_status == IDLE
 
 
-def test_close_discards(connection: Connection, database: Database) -> None:
+def test_close_discards(
+    connection: Connection, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
     cursor = connection.cursor()
     cursor.execute("CREATE TABLE ta (a int)")
     connection.close()
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("ibutsu_migrate.engine", "WARNING")
+    assert record.getMessage().startswith("close() with 1 queued statement whose")
     assert cursor.statusmessage is None
     assert cursor.rowcount == -1
     assert tables(database) == []
+
+
+def test_close_is_silent_about_what_was_awaited(
+    connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE ta (a int)")
+    assert cursor.rowcount == -1
+    connection.close()
+    assert not caplog.records
 
 
 def test_savepoints_are_answered_at_once(connection: Connection) -> None:
