@@ -61,10 +61,13 @@ def _install_revisions() -> None:
 
 
 def _install_troubles() -> None:
+    from . import _queued
     from .runtime import hook
     from .troubles import install
 
     install()
+    # Within a safe run: which revisions queue is decided when each begins.
+    _queued.install()
     # Around it: a safe run may call Alembic several times.
     hook.install()
 

@@ -93,13 +93,13 @@ def _pipeline(config: AlembicConfig) -> dict[str, Any]:
     """The driver's setting, which env.py's own argument may stand between."""
     text = os.environ.get(_PIPELINE, "").strip().lower()
     if text:
-        return _told("pipeline", text, "env.py", f"{_PIPELINE} in the environment")
+        return _told("pipeline", text, "on", f"{_PIPELINE} in the environment")
     toml = getattr(config, "toml_file_name", None)
     table = toml_table(Path(toml)) if toml is not None else {}
     if "pipeline" in table:
         source = f"pipeline in [{TOML_TABLE}] of {toml}"
-        return _told("pipeline", table["pipeline"], "env.py", source)
-    return _told("pipeline", "env.py", "env.py", "default")
+        return _told("pipeline", table["pipeline"], "on", source)
+    return _told("pipeline", True, "on", "default")
 
 
 def as_json(told: dict[str, Any]) -> str:

@@ -56,9 +56,19 @@ _VERSION: Final = re.compile(
     r"(?:PostgreSQL|EnterpriseDB) (\d+)\.?(\d+)?(?:\.(\d+))?(?:\.\d+)?(?:devel|beta)?"
 )
 
-# Servers that speak the protocol and have a catalogue of their own.
+# As configure and meson build it, on Unix and on Windows.
+_POSTGRESQL: Final = re.compile(
+    r"PostgreSQL (\d+)[^ ,]*( \([^)]*\))?( on [^,]+)?, compiled by .+, (32|64)-bit"
+)
+_OLDEST: Final = 14
+
+# Servers that speak the protocol and have a catalogue, or transactions, of their own.
+# Most of them say that they are PostgreSQL, of some version or other.
 _RELATIVES: Final = re.compile(
-    r"Redshift|Yugabyte|-YB-|Cockroach|Materialize|Greenplum"
+    r"Redshift|Yugabyte|-YB-|Cockroach|Materialize|Greenplum|RisingWave|QuestDB|Crate"
+    r"|openGauss|GaussDB|Spanner|PGAdapter|Hologres|DSQL|Vertica|Netezza|DuckDB|H2 "
+    r"|Cloudberry|HashData|AntDB|KingBase",
+    re.I,
 )
 
 _cursor_numbers = itertools.count(1)
@@ -85,8 +95,16 @@ class PGExecutionContext_ibutsu(PipelineContext):  # noqa: N801 - SQLAlchemy's s
 
 
 def _is_postgresql(version: str) -> bool:
-    """Whether it is no relative's ``version()``, which may say "PostgreSQL" too."""
-    return version.startswith("PostgreSQL ") and not _RELATIVES.search(version)
+    """Whether ``version()`` is PostgreSQL's own and no relative's.
+
+    Source: PostgreSQL's PG_VERSION_STR in ``configure.ac`` and ``meson.build``.
+    """
+    found = _POSTGRESQL.fullmatch(version.strip())
+    return (
+        found is not None
+        and int(found[1]) >= _OLDEST
+        and not _RELATIVES.search(version)
+    )
 
 
 class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
@@ -100,7 +118,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
         executemany_mode: psycopg2's, without effect.
         executemany_batch_page_size: psycopg2's, without effect.
         ibutsu_pipeline: Leave statements in a queue where nobody waits for their
-            answers; an execution option of the same name wins.
+            answers; an execution option of the same name wins. None: in migrations.
         ibutsu_copy: Send rows of a plain INSERT through COPY where that does the same:
             yes, no, or from how many rows on; an execution option of the same name
             wins.
@@ -130,7 +148,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
         use_native_hstore: bool = True,
         executemany_mode: str | None = None,
         executemany_batch_page_size: int | None = None,
-        ibutsu_pipeline: bool = False,
+        ibutsu_pipeline: bool | None = None,
         ibutsu_copy: bool | int = True,
         **kwargs: Any,
     ) -> None:

@@ -166,8 +166,7 @@ class PipelineContext(PGExecutionContext):
     def send(self, cursor: Any, statement: str, parameters: Any) -> None:
         """Execute, or queue."""
         self._deferred = self._counted = False
-        default = getattr(self.dialect, OPTION)
-        if not self.execution_options.get(OPTION, default):
+        if not self._queues():
             cursor.execute(statement, parameters)
             return
         if (
@@ -184,6 +183,14 @@ class PipelineContext(PGExecutionContext):
         origin, guarded = find_origin(3)
         self._deferred = cursor.enqueue(
             statement, parameters, None if guarded else origin
+        )
+
+    def _queues(self) -> bool:
+        """What the options say; never on what only resembles PostgreSQL."""
+        dialect: Any = self.dialect
+        said = self.execution_options.get(OPTION)
+        return bool(dialect.ibutsu_pipeline if said is None else said) and bool(
+            dialect.is_postgresql
         )
 
     def _send_version(

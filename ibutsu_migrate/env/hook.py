@@ -12,13 +12,14 @@ from alembic.config import Config
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.schema import MetaData
 
+from .. import _queued
 from ..config import HOOK_ATTRIBUTE, Mode, settings_for
 from ..errors import ConfigurationError
 from ..troubles import URL_ATTRIBUTE
 from .connect import connected, keeps_its_driver, make_engine
 from .directives import without_empty_revisions
 from .logs import set_up_logging
-from .pipeline import is_wanted, switch_on
+from .pipeline import REQUEST
 from .url import OURS, alembic_url, database_url, migration_url, parse_url
 
 _DATABASE_SETTINGS: Final = ("SQLALCHEMY_DATABASE_URI", "POSTGRESQL_", "POSTGRES_")
@@ -68,8 +69,9 @@ def run_migrations(
         skip_empty_revisions: ``alembic revision --autogenerate`` that finds no
             difference writes no file.
         pipeline: Whether statements whose answers nobody waits for are sent together;
-            by default what ``[tool.ibutsu_migrate]`` says, else not. The environment
-            variable IBUTSU_MIGRATE_PIPELINE wins. Only with this package's driver.
+            by default what ``[tool.ibutsu_migrate]`` says, else they are. The
+            environment variable IBUTSU_MIGRATE_PIPELINE wins. Only with this package's
+            driver.
         **options: Any option of Alembic's ``context.configure()``. Differing from
             Alembic's default: ``transaction_per_migration`` is True; on SQLite
             ``render_as_batch`` is True.
@@ -108,14 +110,14 @@ def run_migrations(
         if context.is_offline_mode():
             _run_offline(database, options)
         else:
-            queued = is_wanted(pipeline, config)
+            config.attributes[REQUEST] = pipeline
+            if mode is not Mode.OFF:
+                _queued.install()
             with _connection(config, database, mode) as connection:
-                _run_online(connection, options, queued)
+                _run_online(connection, options)
 
 
-def _run_online(connection: Connection, options: dict[str, Any], queued: bool) -> None:
-    if queued:
-        switch_on(connection)
+def _run_online(connection: Connection, options: dict[str, Any]) -> None:
     context.configure(connection=connection, **options)
     with context.begin_transaction():
         context.run_migrations()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,18 +21,22 @@ from alembic.util import CommandError
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, ExceptionContext
 
+from ..config import Mode, settings_for, settings_from_environment
 from ..engine.pipeline import OPTION, mismatch, version_write
 from ..errors import ConfigurationError, Error
 
 VARIABLE: Final = "IBUTSU_MIGRATE_PIPELINE"
 # Of a revision's module: False has its statements answered one by one.
 ATTRIBUTE: Final = "ibutsu_pipeline"
+# Where run_migrations() leaves its argument, in config.attributes.
+REQUEST: Final = "ibutsu_migrate.pipeline"
 
 _WORDS: Final = {
     **dict.fromkeys(("1", "on", "true", "yes"), True),
     **dict.fromkeys(("0", "off", "false", "no"), False),
 }
 _INSTALLED: Final = "_ibutsu_migrate_unqueued"
+_SETTLES: Final = "_ibutsu_migrate_settles"
 
 # HeadMaintainer's words: they are what people search for.
 _UPDATING: Final = (
@@ -43,31 +48,72 @@ _DELETING: Final = (
 )
 
 
-def is_wanted(
-    given: bool | None, config: Config, environ: Mapping[str, str] | None = None
-) -> bool:
-    """Whether migrations queue: the environment, the argument, pyproject.toml, no.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Whether migrations queue.
+
+    Attributes:
+        wanted: Yes or no.
+        final: Whether a revision's own word does not count.
+    """
+
+    wanted: bool
+    final: bool = False
+
+
+def choose(
+    context: MigrationContext, environ: Mapping[str, str] | None = None
+) -> Choice:
+    """Whether the migrations of a context queue.
+
+    The environment says so, else an execution option of the connection, the argument
+    of ``run_migrations()``, the engine's argument, pyproject.toml; else they do.
 
     Args:
-        given: ``run_migrations(pipeline=...)``.
-        config: Alembic's.
+        context: Alembic's, with a connection.
         environ: ``os.environ`` where None.
 
     Raises:
         ConfigurationError: The environment or pyproject.toml says neither yes nor no.
     """
     text = (os.environ if environ is None else environ).get(VARIABLE, "").strip()
+    if _is_off(context.config):
+        return Choice(False, final=True)
     if text:
         if text.lower() not in _WORDS:
             raise ConfigurationError(
                 f"{VARIABLE} in the environment is {text!r}.", remedy="Use on or off."
             )
-        return _WORDS[text.lower()]
-    if given is not None:
-        return given
+        wanted = _WORDS[text.lower()]
+        return Choice(wanted, final=not wanted)
+    for given in _said_in_code(context):
+        if given is not None:
+            return Choice(bool(given))
+    return Choice(_in_pyproject(context.config))
+
+
+def _is_off(config: Config | None) -> bool:
+    settings = (
+        settings_from_environment(os.environ)
+        if config is None
+        else settings_for(config)
+    )
+    return settings.mode is Mode.OFF
+
+
+def _said_in_code(context: MigrationContext) -> Iterator[object]:
+    connection, config = context.connection, context.config
+    if connection is not None:
+        yield connection.get_execution_options().get(OPTION)
+    if config is not None:
+        yield config.attributes.get(REQUEST)
+    yield getattr(context.dialect, OPTION, None)
+
+
+def _in_pyproject(config: Config | None) -> bool:
     path = getattr(config, "toml_file_name", None)
     table = _table(Path(path)) if path is not None else {}
-    found = table.get("pipeline", False)
+    found = table.get("pipeline", True)
     if not isinstance(found, bool):
         raise ConfigurationError(
             f"pipeline in [tool.ibutsu_migrate] of {path} is {found!r}.",
@@ -85,18 +131,38 @@ def _table(path: Path) -> Mapping[str, Any]:
     return table
 
 
-def switch_on(connection: Connection) -> Connection:
-    """Have this connection queue what nobody waits for.
+def run_queued(
+    stock: Callable[..., None], context: MigrationContext, **kw: Any
+) -> None:
+    """Run migrations on this package's driver, queueing what nobody waits for.
 
     Args:
-        connection: Of any driver; others than ours are left as they are.
+        stock: ``MigrationContext.run_migrations`` as Alembic has it.
+        context: Alembic's.
+        **kw: Its arguments.
+
+    Raises:
+        ConfigurationError: A setting says neither yes nor no.
     """
-    if connection.dialect.driver != "ibutsu":
-        return connection
-    _install()
+    connection = context.connection
+    if connection is None or context.as_sql:
+        stock(context, **kw)
+        return
+    choice = choose(context)
+    _install_versions()
     if not event.contains(connection.engine, "handle_error", _refuse_mismatch):
         event.listen(connection.engine, "handle_error", _refuse_mismatch)
-    return connection.execution_options(**{OPTION: True})
+    before = connection.get_execution_options().get(OPTION)
+    plan = context._migrations_fn
+    # In place: op.get_bind() and Alembic's implementation hold this connection.
+    connection.execution_options(**{OPTION: choice.wanted})
+    if plan is not None:
+        context._migrations_fn = _planned(plan, choice)
+    try:
+        stock(context, **kw)
+    finally:
+        context._migrations_fn = plan
+        connection.execution_options(**{OPTION: before})
 
 
 def _refuse_mismatch(context: ExceptionContext) -> None:
@@ -106,16 +172,15 @@ def _refuse_mismatch(context: ExceptionContext) -> None:
         raise CommandError(said)
 
 
-def _install() -> None:
+def _install_versions() -> None:
     """Wrap what Alembic writes versions with. Safe to call twice."""
-    _wrap(HeadMaintainer, "_update_version", _update_version)
-    _wrap(HeadMaintainer, "_delete_version", _delete_version)
-    _wrap(HeadMaintainer, "_insert_version", _insert_version)
-    _wrap(MigrationContext, "run_migrations", _run_migrations)
+    _wrap("_update_version", _update_version)
+    _wrap("_delete_version", _delete_version)
+    _wrap("_insert_version", _insert_version)
 
 
-def _wrap(owner: type, name: str, wrapper: Callable[..., Any]) -> None:
-    stock = getattr(owner, name)
+def _wrap(name: str, wrapper: Callable[..., Any]) -> None:
+    stock = getattr(HeadMaintainer, name)
     if hasattr(stock, _INSTALLED):
         return
 
@@ -124,7 +189,7 @@ def _wrap(owner: type, name: str, wrapper: Callable[..., Any]) -> None:
         return wrapper(stock, self, *args, **kwargs)
 
     setattr(wrapped, _INSTALLED, stock)
-    setattr(owner, name, wrapped)
+    setattr(HeadMaintainer, name, wrapped)
 
 
 def _update_version(
@@ -150,37 +215,27 @@ def _insert_version(
         stock(maintainer, version)
 
 
-def _run_migrations(
-    stock: Callable[..., Any], context: MigrationContext, **kw: Any
-) -> Any:
-    """Revisions that say so are run without a queue."""
-    plan = context._migrations_fn
+def _planned(plan: Callable[..., Any], choice: Choice) -> Callable[..., Any]:
+    """The steps; each as its revision says."""
 
-    def planned(heads: Any, context: MigrationContext) -> Any:
-        for step in plan(heads, context) if plan is not None else ():
-            _switch_for(step, context)
+    @functools.wraps(plan)
+    def planned(heads: Any, context: MigrationContext) -> Iterator[Any]:
+        for step in plan(heads, context):
+            _switch_for(step, context, choice)
             yield step
 
-    if plan is not None:
-        functools.update_wrapper(planned, plan)
-    context._migrations_fn = planned
-    try:
-        return stock(context, **kw)
-    finally:
-        context._migrations_fn = plan
+    return planned
 
 
-def _switch_for(step: MigrationStep, context: MigrationContext) -> None:
+def _switch_for(step: MigrationStep, context: MigrationContext, choice: Choice) -> None:
     connection = context.connection
-    if connection is None or context.as_sql or connection.dialect.driver != "ibutsu":
-        return
-    if OPTION not in connection.get_execution_options():
+    if connection is None:
         return
     module = getattr(getattr(step, "revision", None), "module", None)
-    wanted = getattr(module, ATTRIBUTE, True) is not False
-    # In place: op.get_bind() and Alembic's implementation hold this connection.
+    said = getattr(module, ATTRIBUTE, None)
+    wanted = choice.wanted if said is None or choice.final else bool(said)
     connection.execution_options(**{OPTION: wanted})
-    if isinstance(step, RevisionStep):
+    if isinstance(step, RevisionStep) and not hasattr(step.migration_fn, _SETTLES):
         step.migration_fn = _settling(step.migration_fn, connection)
 
 
@@ -195,6 +250,7 @@ def _settling(revise: Callable[..., Any], connection: Connection) -> Callable[..
             _await_queue(connection)
             raise
 
+    setattr(settled, _SETTLES, True)
     return settled
 
 

@@ -103,11 +103,15 @@ def test_counts_and_tags_are_fetched_when_read(connection: Connection) -> None:
 def test_an_error_names_its_statement(connection: Connection) -> None:
     cursor = connection.cursor()
     cursor.execute("CREATE TABLE ta (a int)")
-    # In one block: an error that has come by the next call is raised there.
-    with pytest.raises(errors.ProgrammingError) as caught:
+
+    def fail() -> None:
         assert cursor.enqueue("ALTER TABLE ta\nADD b nonsense", None, HERE)
+        # An error that has come by the next call is raised there.
         cursor.enqueue("CREATE TABLE tb (a int)", None, HERE)
         cursor.execute("SELECT 1")
+
+    with pytest.raises(errors.ProgrammingError) as caught:
+        fail()
     error = caught.value
     assert error.sqlstate == "42704"
     assert error.statement == "ALTER TABLE ta\nADD b nonsense"

@@ -31,6 +31,22 @@ from alembic import context
 from ibutsu_migrate.env import run_migrations
 run_migrations(**context.config.attributes["arguments"])
 """
+OWN_ENV = """
+import sqlalchemy as sa
+from alembic import context
+url = context.config.attributes["arguments"]["url"]
+engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+with engine.connect() as connection:
+    context.configure(connection=connection, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+    after = connection.get_execution_options().get("ibutsu_pipeline")
+    context.config.attributes["after"] = after
+"""
+MANY = "\n".join(f"op.execute('CREATE TABLE t{n} (a int)')" for n in range(20))
+MORE = MANY.replace("TABLE t", "TABLE u")
+# Round trips of MANY: connecting, two looks for the version table, one for all else.
+FEW, MANY_TRIPS = 8, 20
 MAKO = '"""${message}"""\nrevision = ${repr(up_revision)}\n'
 HEAD = '''"""made"""
 import sqlalchemy as sa
@@ -83,6 +99,9 @@ class Scripts:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.last: str | None = None
+        self.toml: Path | None = None
+        self.switch: str | None = None
+        self.config: Config | None = None
         (folder / "versions").mkdir()
         (folder / "env.py").write_text(ENV)
         (folder / "script.py.mako").write_text(MAKO)
@@ -96,13 +115,20 @@ class Scripts:
         return name
 
     def run(
-        self, database: Database, pipeline: bool, target: str = "head", **options: Any
+        self,
+        database: Database,
+        pipeline: bool | None,
+        target: str = "head",
+        **options: Any,
     ) -> Outcome:
         from ibutsu_migrate import _pq
 
         output: list[str] = []
-        config = Config()
+        toml = str(self.toml) if self.toml is not None else None
+        config = self.config = Config(toml_file=toml)
         config.set_main_option("script_location", str(self.folder))
+        if self.switch is not None:
+            config.set_main_option("ibutsu_migrate", self.switch)
         config.attributes["output"] = output
         url = database.url("ibutsu")
         config.attributes["arguments"] = {"url": url, "pipeline": pipeline, **options}
@@ -259,12 +285,22 @@ def test_commit_as_text(scripts: Scripts, both: Both) -> None:
 
 
 def test_a_revision_may_say_no(scripts: Scripts, both: Both) -> None:
-    body = "\n".join(f"op.execute('CREATE TABLE t{n} (a int)')" for n in range(9))
-    scripts.add(body, "ibutsu_pipeline = False")
-    scripts.add("op.execute('CREATE TABLE tx (a int)')\n" * 1)
+    scripts.add(MANY, "ibutsu_pipeline = False")
+    scripts.add("op.execute('CREATE TABLE tx (a int)')")
     without, queued = both()
     same(without, queued)
-    assert queued.round_trips > 9
+    assert MANY_TRIPS < queued.round_trips < without.round_trips
+
+
+def test_a_revision_may_say_yes(
+    scripts: Scripts, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripts.add("pass")
+    scripts.add(MANY, "ibutsu_pipeline = True")
+    assert scripts.run(database, pipeline=False).round_trips <= FEW + 6
+    scripts.add(MORE, "ibutsu_pipeline = True")
+    monkeypatch.setenv("IBUTSU_MIGRATE_PIPELINE", "off")
+    assert scripts.run(database, pipeline=True).round_trips > MANY_TRIPS
 
 
 def test_the_environment_wins(
@@ -278,20 +314,57 @@ def test_the_environment_wins(
     assert outcome.error == "ConfigurationError"
 
 
-def test_pyproject(tmp_path: Path) -> None:
-    from ibutsu_migrate.env.pipeline import is_wanted
-    from ibutsu_migrate.errors import ConfigurationError
+def test_it_is_on_by_default(scripts: Scripts, database: Database) -> None:
+    scripts.add(MANY)
+    assert scripts.run(database, pipeline=None).round_trips <= FEW
 
+
+def test_pyproject(scripts: Scripts, database: Database, tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
-    config = Config(toml_file=str(path))
-    assert not is_wanted(None, config, {})
-    path.write_text("[tool.ibutsu_migrate]\npipeline = true\n")
-    assert is_wanted(None, config, {})
-    assert not is_wanted(False, config, {})
-    assert not is_wanted(None, config, {"IBUTSU_MIGRATE_PIPELINE": "off"})
+    scripts.toml = path
     path.write_text("[tool.ibutsu_migrate]\npipeline = 'perhaps'\n")
-    with pytest.raises(ConfigurationError, match="perhaps"):
-        is_wanted(None, config, {})
+    outcome = scripts.run(database, pipeline=None)
+    assert outcome.error == "ConfigurationError"
+    assert "perhaps" in str(outcome.message)
+    path.write_text("[tool.ibutsu_migrate]\npipeline = false\n")
+    scripts.add(MANY)
+    assert scripts.run(database, pipeline=None).round_trips > MANY_TRIPS
+    scripts.add(MORE)
+    assert scripts.run(database, pipeline=True).round_trips <= FEW
+
+
+def test_an_engine_may_say_no(scripts: Scripts, database: Database) -> None:
+    scripts.add(MANY)
+    (scripts.folder / "env.py").write_text(
+        OWN_ENV.replace("(url", "(url, ibutsu_pipeline=False")
+    )
+    assert scripts.run(database, pipeline=None).round_trips > MANY_TRIPS
+
+
+def test_an_env_py_of_ones_own(scripts: Scripts, database: Database) -> None:
+    """The URL alone brings the driver, and with it the queue; for migrations only."""
+    scripts.add(MANY)
+    (scripts.folder / "env.py").write_text(OWN_ENV)
+    outcome = scripts.run(database, pipeline=None)
+    assert outcome.error is None
+    assert outcome.round_trips <= FEW
+    assert scripts.config is not None
+    assert scripts.config.attributes["after"] is None
+
+
+@pytest.mark.parametrize("place", ["environment", "alembic.ini"])
+def test_the_switch_is_off(
+    scripts: Scripts,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+) -> None:
+    scripts.add(MANY)
+    if place == "environment":
+        monkeypatch.setenv("IBUTSU_MIGRATE", "off")
+    else:
+        scripts.switch = "off"
+    assert scripts.run(database, pipeline=True).round_trips > MANY_TRIPS
 
 
 def test_what_failed_first_is_raised(scripts: Scripts, both: Both) -> None:

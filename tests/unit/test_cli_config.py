@@ -50,7 +50,7 @@ def test_defaults(tmp_path: Path) -> None:
     result = run(shop(tmp_path), "config")
     found = rows(result)
     assert found.pop("mode") == ("fast", "default")
-    assert found.pop("pipeline") == ("env.py", "default")
+    assert found.pop("pipeline") == ("on", "default")
     assert found == {policy.name: (policy.default, "default") for policy in POLICIES}
     assert "In mode fast none but `mode`" in result.stdout
 
