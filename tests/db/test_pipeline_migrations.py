@@ -100,6 +100,7 @@ class Scripts:
         self.folder = folder
         self.last: str | None = None
         self.toml: Path | None = None
+        # Of a safe run the round trips of its control connection are counted too.
         self.switch: str | None = None
         self.config: Config | None = None
         (folder / "versions").mkdir()
@@ -224,6 +225,7 @@ def same(without: Outcome, queued: Outcome) -> None:
 
 
 def test_a_revision_is_one_round_trip(scripts: Scripts, both: Both) -> None:
+    scripts.switch = "fast"
     for number in range(20):
         scripts.add(
             f"op.create_table('t{number}', sa.Column('a', sa.Integer))\n"
@@ -285,6 +287,7 @@ def test_commit_as_text(scripts: Scripts, both: Both) -> None:
 
 
 def test_a_revision_may_say_no(scripts: Scripts, both: Both) -> None:
+    scripts.switch = "fast"
     scripts.add(MANY, "ibutsu_pipeline = False")
     scripts.add("op.execute('CREATE TABLE tx (a int)')")
     without, queued = both()
@@ -295,6 +298,7 @@ def test_a_revision_may_say_no(scripts: Scripts, both: Both) -> None:
 def test_a_revision_may_say_yes(
     scripts: Scripts, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    scripts.switch = "fast"
     scripts.add("pass")
     scripts.add(MANY, "ibutsu_pipeline = True")
     assert scripts.run(database, pipeline=False).round_trips <= FEW + 6
@@ -315,11 +319,24 @@ def test_the_environment_wins(
 
 
 def test_it_is_on_by_default(scripts: Scripts, database: Database) -> None:
+    scripts.switch = "fast"
     scripts.add(MANY)
     assert scripts.run(database, pipeline=None).round_trips <= FEW
 
 
+def test_safe_runs_queue_too(
+    scripts: Scripts, both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IBUTSU_MIGRATE", "safe")
+    scripts.add(MANY)
+    scripts.add(MORE)
+    without, queued = both()
+    same(without, queued)
+    assert without.round_trips - queued.round_trips > 30
+
+
 def test_pyproject(scripts: Scripts, database: Database, tmp_path: Path) -> None:
+    scripts.switch = "fast"
     path = tmp_path / "pyproject.toml"
     scripts.toml = path
     path.write_text("[tool.ibutsu_migrate]\npipeline = 'perhaps'\n")
@@ -334,6 +351,7 @@ def test_pyproject(scripts: Scripts, database: Database, tmp_path: Path) -> None
 
 
 def test_an_engine_may_say_no(scripts: Scripts, database: Database) -> None:
+    scripts.switch = "fast"
     scripts.add(MANY)
     (scripts.folder / "env.py").write_text(
         OWN_ENV.replace("(url", "(url, ibutsu_pipeline=False")
@@ -343,6 +361,7 @@ def test_an_engine_may_say_no(scripts: Scripts, database: Database) -> None:
 
 def test_an_env_py_of_ones_own(scripts: Scripts, database: Database) -> None:
     """The URL alone brings the driver, and with it the queue; for migrations only."""
+    scripts.switch = "fast"
     scripts.add(MANY)
     (scripts.folder / "env.py").write_text(OWN_ENV)
     outcome = scripts.run(database, pipeline=None)
@@ -363,6 +382,7 @@ def test_the_switch_is_off(
     if place == "environment":
         monkeypatch.setenv("IBUTSU_MIGRATE", "off")
     else:
+        monkeypatch.delenv("IBUTSU_MIGRATE", raising=False)
         scripts.switch = "off"
     assert scripts.run(database, pipeline=True).round_trips > MANY_TRIPS
 
