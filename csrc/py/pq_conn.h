@@ -220,6 +220,12 @@ void imigpy_cursor_reset(imigpy_cursor *self);
 /* Statement and parameters to `out`: literals in the place of placeholders. */
 IMIG_NODISCARD int imigpy_cursor_merge(const imigpy_cursor *self, imig_buf *out,
                                        PyObject *sql, PyObject *params);
+/* 0, or -1 with ProgrammingError: a server-side cursor, which has no `what`(). */
+IMIG_NODISCARD int imigpy_cursor_check_plain(const imigpy_cursor *self,
+                                             const char *what);
+/* execute(), awaited. */
+IMIG_NODISCARD int imigpy_cursor_run(imigpy_cursor *self, PyObject *sql,
+                                     PyObject *params);
 /* Server-side: FETCH `count` rows, -1 = all, into the cursor. */
 IMIG_NODISCARD int imigpy_cursor_pull(imigpy_cursor *self, Py_ssize_t count);
 

@@ -1,4 +1,4 @@
-/* pq_cursor_exec.c - execute, executemany, mogrify, callproc. */
+/* pq_cursor_exec.c - execute, mogrify, callproc. */
 #include "pq_conn.h"
 
 /* ---- Statement text ---- */
@@ -214,9 +214,8 @@ declare(imigpy_cursor *self, imig_buf *out)
     return 0;
 }
 
-/* Not a second time: as psycopg2. */
-static int
-check_named(const imigpy_cursor *self, const char *what)
+int
+imigpy_cursor_check_plain(const imigpy_cursor *self, const char *what)
 {
     if (self->name == NULL)
         return 0;
@@ -244,6 +243,13 @@ execute_sql(imigpy_cursor *self, PyObject *sql, PyObject *params, const run_how 
     if (outcome == 0 && self->name != NULL)
         self->declared = true;
     return outcome;
+}
+
+int
+imigpy_cursor_run(imigpy_cursor *self, PyObject *sql, PyObject *params)
+{
+    const run_how at_once = {0};
+    return execute_sql(self, sql, params, &at_once);
 }
 
 PyObject *
@@ -295,42 +301,6 @@ imigpy_cursor_enqueue(PyObject *cursor, PyObject *args, PyObject *kwargs)
 }
 
 PyObject *
-imigpy_cursor_executemany(PyObject *cursor, PyObject *args, PyObject *kwargs)
-{
-    static const char *const names[] = {"sql", "seq_of_params", NULL};
-    imigpy_cursor *self = (imigpy_cursor *)cursor;
-    const run_how at_once = {0};
-    PyObject *sql, *all, *params;
-    Py_ssize_t total = -1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:executemany",
-                                     IMIGPY_NAMES(names), &sql, &all))
-        return NULL;
-    if (imigpy_cursor_check(self) < 0 || check_named(self, "executemany") < 0)
-        return NULL;
-    imigpy_cursor_reset(self);
-    PyObject *each = PyObject_GetIter(all);
-    if (each == NULL)
-        return NULL;
-    while ((params = PyIter_Next(each)) != NULL) {
-        int outcome = execute_sql(self, sql, params, &at_once);
-        Py_DECREF(params);
-        if (outcome < 0)
-            break;
-        if (self->rowcount >= 0)
-            total = (total > 0 ? total : 0) + self->rowcount;
-    }
-    Py_DECREF(each);
-    if (PyErr_Occurred())
-        return NULL;
-    /* PEP 249 leaves rows of executemany undefined; as psycopg2, there are none. */
-    imigpy_result *result = self->result;
-    self->result = NULL;
-    imigpy_result_release(result);
-    self->rowcount = total;
-    Py_RETURN_NONE;
-}
-
-PyObject *
 imigpy_cursor_mogrify(PyObject *cursor, PyObject *args, PyObject *kwargs)
 {
     static const char *const names[] = {"sql", "params", NULL};
@@ -371,12 +341,12 @@ imigpy_cursor_callproc(PyObject *cursor, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U|O:callproc", IMIGPY_NAMES(names),
                                      &name, &params))
         return NULL;
-    if (imigpy_cursor_check(self) < 0 || check_named(self, "callproc") < 0)
+    if (imigpy_cursor_check(self) < 0 ||
+        imigpy_cursor_check_plain(self, "callproc") < 0)
         return NULL;
     PyObject *values = params != NULL ? PySequence_Tuple(params) : PyTuple_New(0);
     PyObject *sql = values != NULL ? call_text(name, PyTuple_GET_SIZE(values)) : NULL;
-    const run_how at_once = {0};
-    int outcome = sql != NULL ? execute_sql(self, sql, values, &at_once) : -1;
+    int outcome = sql != NULL ? imigpy_cursor_run(self, sql, values) : -1;
     Py_XDECREF(sql);
     Py_XDECREF(values);
     if (outcome < 0)

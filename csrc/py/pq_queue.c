@@ -233,6 +233,13 @@ imigpy_queue_may_defer(const imigpy_conn *self, const imig_sql_facts *facts, boo
 }
 
 bool
+imigpy_queue_may_batch(const imigpy_conn *self, const imig_sql_facts *facts)
+{
+    return facts->deferrable && is_able(self) && is_readable(self) &&
+           is_in_transaction(self);
+}
+
+bool
 imigpy_queue_may_join(const imigpy_conn *self, const imig_sql_facts *facts)
 {
     /* Alone it is sent by the simple protocol, as without a queue. */
@@ -299,11 +306,12 @@ raise_failure(imigpy_conn *self, PyObject *cursor)
                  (size_t)PyBytes_GET_SIZE(q->failed->query));
     imigpy_raise_result(self, cursor, q->failure, &sql);
     imig_buf_clear(&sql);
-    if (!q->failed->wanted && !q->failed->internal)
+    const bool here = q->failed->here || q->failed->internal;
+    if (!here)
         attribute(q);
     q->raised = true;
-    /* One that was awaited fails where it stands, like any other statement. */
-    if (q->failed->wanted || q->failed->internal)
+    /* One that is awaited where it stands fails like any other statement. */
+    if (here)
         drop_failure(q);
     return -1;
 }
@@ -375,7 +383,7 @@ add(imigpy_conn *self, PyObject *query, PyObject *origin, bool wanted, bool inte
     imigpy_pending *p = pending_new(query, origin);
     if (p == NULL)
         return NULL;
-    p->wanted = wanted;
+    p->wanted = p->here = wanted;
     p->internal = internal;
     imig_status st = IMIG_OK;
     if (!imig_pq_in_pipeline(self->pq))
@@ -404,8 +412,9 @@ imigpy_queue_add_text(imigpy_conn *self, const char *text)
     return p != NULL ? 0 : -1;
 }
 
-imigpy_pending *
-imigpy_queue_add(imigpy_conn *self, PyObject *query, PyObject *origin, bool wanted)
+/* Add it behind whatever has to be before it. */
+static imigpy_pending *
+add_in_transaction(imigpy_conn *self, PyObject *query, PyObject *origin, bool wanted)
 {
     if (self->queue.failed != NULL) {
         /* This one is not executed either, as if the failure had come later. */
@@ -416,15 +425,40 @@ imigpy_queue_add(imigpy_conn *self, PyObject *query, PyObject *origin, bool want
     }
     if (imigpy_conn_begin_queued(self) < 0)
         return NULL;
-    imigpy_pending *p = add(self, query, origin, wanted, false);
+    return add(self, query, origin, wanted, false);
+}
+
+/* Takes `p` where the exception of the last step is to be raised. */
+static imigpy_pending *
+unless(int failed, imigpy_pending *p)
+{
+    if (failed == 0)
+        return p;
+    imigpy_pending_release(p);
+    return NULL;
+}
+
+imigpy_pending *
+imigpy_queue_add(imigpy_conn *self, PyObject *query, PyObject *origin, bool wanted)
+{
+    imigpy_pending *p = add_in_transaction(self, query, origin, wanted);
     if (p == NULL || wanted)
         return p;
-    if (push_on(self) < 0 ||
-        (imig_pq_pipeline_is_full(self->pq) && wait_for(self, relieve_step) < 0)) {
-        imigpy_pending_release(p);
+    int outcome = push_on(self);
+    if (outcome == 0 && imig_pq_pipeline_is_full(self->pq))
+        outcome = wait_for(self, relieve_step);
+    return unless(outcome, p);
+}
+
+imigpy_pending *
+imigpy_queue_add_one(imigpy_conn *self, PyObject *query, bool look)
+{
+    imigpy_pending *p = add_in_transaction(self, query, NULL, false);
+    if (p == NULL)
         return NULL;
-    }
-    return p;
+    p->here = true;
+    look = look || imig_pq_pipeline_is_full(self->pq);
+    return unless(look ? wait_for(self, relieve_step) : 0, p);
 }
 
 /* ---- Awaiting ---- */

@@ -31,6 +31,7 @@ typedef struct imigpy_pending {
     imigpy_fate fate;
     bool internal; /* BEGIN and COMMIT of our own */
     bool wanted;   /* the answer is awaited now: kept for the caller */
+    bool here;     /* its error is raised by the call that queued it */
     Py_ssize_t rowcount;
     char tag[64];
 } imigpy_pending;
@@ -77,6 +78,13 @@ IMIG_NODISCARD bool imigpy_queue_may_join(const imigpy_conn *self,
  * NULL with an exception: of an earlier statement too. */
 IMIG_NODISCARD imigpy_pending *imigpy_queue_add(imigpy_conn *self, PyObject *query,
                                                 PyObject *origin, bool wanted);
+/* The same for one of many statements of a call, which ends with a sync.  Now and then
+ * `look`: send, read what has come, run signal handlers. */
+IMIG_NODISCARD imigpy_pending *imigpy_queue_add_one(imigpy_conn *self, PyObject *query,
+                                                    bool look);
+/* Whether a statement may be one of those. */
+IMIG_NODISCARD bool imigpy_queue_may_batch(const imigpy_conn *self,
+                                           const imig_sql_facts *facts);
 /* The same for SQL of our own, without BEGIN. */
 IMIG_NODISCARD int imigpy_queue_add_text(imigpy_conn *self, const char *text);
 /* End the segment and await it all.  Where a statement failed that was queued before

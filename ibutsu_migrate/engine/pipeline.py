@@ -252,11 +252,10 @@ def log_notices(cursor: Any) -> None:
 def name_origin(context: ExceptionContext) -> None:
     """A listener of ``handle_error``: the error tells the statement that it is of."""
     error: Any = context.original_exception
-    if getattr(error, "origin", None) is None:
-        return
     wrapped: Any = context.sqlalchemy_exception
     if wrapped is None:
         return
-    wrapped.statement, wrapped.params = error.statement, None
+    if getattr(error, "origin", None) is not None:
+        wrapped.statement, wrapped.params = error.statement, None
     for note in getattr(error, "__notes__", ()):
         wrapped.add_note(note)

@@ -19,6 +19,8 @@ import pytest
 import sqlalchemy as sa
 import value_samples as samples
 
+from ibutsu_migrate import errors
+
 if TYPE_CHECKING:
     from ibutsu_migrate.testing import Database
 
@@ -406,3 +408,136 @@ def test_a_migration_inserts_through_copy(hook_shop: Shop) -> None:
     )
     hook_shop.done("alembic", "upgrade", "head")
     hook_shop.done("alembic", "upgrade", "head", IBUTSU_MIGRATE="safe")
+
+
+# executemany() of the driver
+
+
+@pytest.fixture
+def driver(connection: sa.Connection) -> Any:
+    found: Any = connection.connection.dbapi_connection
+    found.rollback()
+    return found
+
+
+INTRANS, INERROR = 2, 3
+INSERT = "INSERT INTO t VALUES (%s, %s)"
+
+
+def test_one_wait_for_many_statements(driver: Any) -> None:
+    cursor = driver.cursor()
+    before = round_trips()
+    cursor.executemany(INSERT, ((number, "x") for number in range(700)))
+    assert round_trips() - before == 1  # BEGIN goes along
+    assert (cursor.rowcount, cursor.statusmessage) == (700, "INSERT 0 1")
+    assert cursor.query == b"INSERT INTO t VALUES (699, 'x')"
+    cursor.executemany("UPDATE t SET name = 'y' WHERE id < %s", [(3,), (0,), (2,)])
+    assert (cursor.rowcount, cursor.statusmessage) == (5, "UPDATE 2")
+    assert round_trips() - before == 2
+    driver.rollback()
+    driver.autocommit = True
+    with pytest.raises(errors.DatabaseError, match="duplicate"):
+        cursor.executemany(INSERT, [(1, ""), (1, ""), (2, "")])
+    # Each was a transaction of its own.
+    cursor.execute("SELECT count(*) FROM t")
+    assert cursor.fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind", "place", "status"),
+    [
+        ([(1, ""), (2, ""), (1, ""), (3, "")], "UniqueViolation", 3, INERROR),
+        ([(1, ""), (2, {}), (1, "")], "ProgrammingError", 2, INTRANS),
+        ([(1, ""), (2,), (1, "")], "ProgrammingError", 2, INTRANS),
+        ([(1, ""), (1, ""), (2, {})], "UniqueViolation", 2, INERROR),
+        ([(1, ""), ("x", ""), (2, {})], "InvalidTextRepresentation", 2, INERROR),
+    ],
+)
+def test_which_parameters_failed(
+    rows: list[Any], kind: str, place: int, status: int, driver: Any
+) -> None:
+    cursor = driver.cursor()
+    with pytest.raises(errors.DatabaseError) as caught:
+        cursor.executemany(INSERT, rows)
+    assert type(caught.value).__name__ == kind
+    assert caught.value.__notes__ == [f"executemany(): parameter set {place}"]
+    assert driver.info.transaction_status == status
+    # Not again: the next call says what it finds.
+    if status == INERROR:
+        with pytest.raises(
+            errors.DatabaseError, match="current transaction is aborted"
+        ):
+            cursor.execute("SELECT 1")
+    else:
+        cursor.execute("SELECT count(*) FROM t")
+        assert cursor.fetchone() == (1,)
+
+
+def test_sqlalchemy_tells_which(connection: sa.Connection) -> None:
+    sql = "UPDATE t SET id = %(new)s WHERE id = %(id)s"
+    connection.execute(ITEMS.insert(), MANY[:9])
+    savepoint = connection.begin_nested()
+    with pytest.raises(sa.exc.IntegrityError) as caught:
+        connection.exec_driver_sql(sql, [{"id": 1, "new": 9}, {"id": 2, "new": 3}])
+    assert caught.value.__notes__ == ["executemany(): parameter set 2"]
+    assert sql in str(caught.value)
+    savepoint.rollback()
+    result = connection.exec_driver_sql(sql, [{"id": n, "new": -n} for n in (1, 2, 99)])
+    assert result.rowcount == 2
+    assert count(connection) == 9
+
+
+def test_parameters_that_use_the_connection(driver: Any) -> None:
+    def rows() -> Iterator[tuple[int, str]]:
+        other = driver.cursor()
+        for number in range(100):
+            if number % 30 == 0:
+                other.execute("SELECT count(*) FROM t")
+                assert other.fetchone() == (number,)
+            yield number, "x"
+
+    cursor = driver.cursor()
+    cursor.executemany(INSERT, rows())
+    assert cursor.rowcount == 100
+
+    def failing() -> Iterator[tuple[int, str]]:
+        yield 200, "x"
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        cursor.executemany(INSERT, failing())
+    assert driver.info.transaction_status == INTRANS
+    cursor.execute("SELECT count(*) FROM t")
+    assert cursor.fetchone() == (101,)
+
+
+def test_rows_do_not_come_back(driver: Any) -> None:
+    cursor = driver.cursor()
+    rows = [(number, "x") for number in range(3)]
+    cursor.executemany(f"{INSERT} RETURNING id", rows)
+    assert cursor.rowcount == 3
+    with pytest.raises(errors.ProgrammingError, match="no results to fetch"):
+        cursor.fetchall()
+
+
+def test_a_flood_of_notices_and_many_statements(driver: Any) -> None:
+    cursor = driver.cursor()
+    cursor.execute(
+        "CREATE FUNCTION loud() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "RAISE NOTICE '%', repeat('n', 4000); RETURN new; END $$; "
+        "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION loud()"
+    )
+    cursor.executemany(INSERT, [(number, "x" * 2000) for number in range(4000)])
+    assert cursor.rowcount == 4000
+    assert len(driver.notices) == 50
+
+
+def test_a_statement_that_was_queued_before_fails(driver: Any) -> None:
+    driver.pipeline = True
+    cursor = driver.cursor()
+    cursor.execute("INSERT INTO t VALUES (1, 'a'), (1, 'b')")
+    with pytest.raises(errors.DatabaseError) as caught:
+        driver.cursor().executemany(INSERT, [(n, "") for n in range(5, 300)])
+    assert caught.value.statement == "INSERT INTO t VALUES (1, 'a'), (1, 'b')"
+    driver.rollback()
+    driver.pipeline = False

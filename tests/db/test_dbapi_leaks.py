@@ -56,6 +56,15 @@ def everything(dsn: str) -> None:
     cursor.execute("CREATE TEMPORARY TABLE t (a text)")
     cursor.copy_expert("COPY t FROM STDIN", io.StringIO("a\nb\n"))
     cursor.copy_expert("COPY t TO STDOUT", io.BytesIO())
+    cursor.executemany("INSERT INTO t VALUES (%s)", [("x",)] * 50)
+    connection.commit()
+    row: Any
+    for row in ((1, 2), ({},), ()):
+        with pytest.raises(dbapi.Error):
+            cursor.executemany("INSERT INTO t VALUES (%s)", [("x",), row])
+    with pytest.raises(dbapi.Error):
+        cursor.executemany("INSERT INTO t VALUES (1 / %s)", [(1,), (0,), (1,)])
+    connection.rollback()
     text = (("a", 25, 0, False),)
     assert cursor.copy_rows("COPY t FROM STDIN", text, [{"a": "x"}] * 3) == 3
     unfit: Any
@@ -254,6 +263,11 @@ def give_up():
     assert found is None
     connection.rollback()
 
+def many():
+    cursor.executemany("INSERT INTO t VALUES (%s, %s)", ROWS)
+    assert cursor.rowcount == 3
+    connection.rollback()
+
 def connect():
     _pq.connect(options).close()
 
@@ -261,7 +275,7 @@ cursor.execute("CREATE TABLE t (a int, b text[])")
 connection.commit()
 
 failures = 0
-for work in (run, fail, copy, give_up, connect):
+for work in (run, fail, copy, give_up, many, connect):
     work()
     for n in range(1, 400):
         failed = False

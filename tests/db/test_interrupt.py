@@ -155,6 +155,10 @@ STATEMENTS = {
         " [{'a': 'x' * 1000}] * 20000)",
         "COPY slow%",
     ),
+    "many queued": (
+        "cursor.executemany('INSERT INTO slow VALUES (%s)', [('x',)] * 20000)",
+        "INSERT INTO slow%",
+    ),
     "many": (
         "cursor.executemany('SELECT pg_sleep(%s)', [(0.01,)] * 10000)",
         "SELECT pg_sleep%",
