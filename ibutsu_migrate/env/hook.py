@@ -96,17 +96,10 @@ def run_migrations(
     mode = settings_for(config).mode
     with flask_app.app_context() if flask_app is not None else nullcontext():
         database = _find_database(config, flask_app, url, db, driver, mode)
+        config.attributes[URL_ATTRIBUTE] = database.url
         if target_metadata is not None:
             options["target_metadata"] = target_metadata
-        else:
-            options.setdefault("target_metadata", database.metadata)
-        if skip_empty_revisions:
-            hook = options.get("process_revision_directives")
-            options["process_revision_directives"] = without_empty_revisions(hook)
-        config.attributes[URL_ATTRIBUTE] = database.url
-        options.setdefault("transaction_per_migration", True)
-        sqlite = database.url.get_backend_name() == "sqlite"
-        options.setdefault("render_as_batch", sqlite)
+        _fill_in(options, database, skip_empty_revisions)
         if context.is_offline_mode():
             _run_offline(database, options)
         else:
@@ -115,6 +108,18 @@ def run_migrations(
                 _queued.install()
             with _connection(config, database, mode) as connection:
                 _run_online(connection, options)
+
+
+def _fill_in(
+    options: dict[str, Any], database: _Database, skip_empty_revisions: bool
+) -> None:
+    """Options that the caller has not given."""
+    options.setdefault("target_metadata", database.metadata)
+    options.setdefault("transaction_per_migration", True)
+    options.setdefault("render_as_batch", database.url.get_backend_name() == "sqlite")
+    if skip_empty_revisions:
+        hook = options.get("process_revision_directives")
+        options["process_revision_directives"] = without_empty_revisions(hook)
 
 
 def _run_online(connection: Connection, options: dict[str, Any]) -> None:
