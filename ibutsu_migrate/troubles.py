@@ -26,6 +26,7 @@ from alembic.util import CommandError
 from sqlalchemy.engine import make_url
 
 from . import advice
+from .colours import failed
 from .errors import Error, IbutsuMigrateError, RunInterrupted
 
 URL_ATTRIBUTE: Final = "ibutsu_migrate.url"
@@ -208,7 +209,7 @@ def _run_cmd(
         return stock(line, config, options)
     except RunInterrupted as stopped:
         failure = getattr(stopped, FAILURE_ATTRIBUTE, None)
-        _say(f"FAILED: {failure or advice.STOPPED_OUTSIDE}")
+        _say(failed(str(failure or advice.STOPPED_OUTSIDE)))
         sys.exit(stopped.exit_code)
     except SystemExit as ending:
         # Alembic has printed "FAILED: ..." and left from its own except clause.
@@ -222,7 +223,7 @@ def _run_cmd(
             raise
         failure = getattr(error, FAILURE_ATTRIBUTE, None)
         if failure is not None and not isinstance(error, IbutsuMigrateError):
-            _say(f"FAILED: {failure}")
+            _say(failed(str(failure)))
             sys.exit(1)
         text = explained(error, config)
         if text is None:
@@ -233,7 +234,7 @@ def _run_cmd(
             else:
                 error.add_note(text)
             raise
-        _say(f"FAILED: {text}")
+        _say(failed(text))
         sys.exit(1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from importlib.metadata import version
 
@@ -13,7 +14,7 @@ from ibutsu_migrate.testing.servers import find_server
 
 
 def pytest_configure() -> None:
-    """Let tests and their child processes be signalled, wherever they run.
+    """Let tests and their child processes be the same, wherever they run.
 
     Who is started by ``nohup``, or in the background of a shell without job control,
     ignores SIGHUP or SIGINT, and so does whatever it starts.
@@ -22,6 +23,9 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # Where they are set for pytest itself, programs under test must not follow.
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "NO_COLOR"):
+        os.environ.pop(name, None)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -41,6 +41,7 @@ ONLY_POLL = "py/pq_wait.c"
 NEVER = {
     "errors": ("alembic", "sqlalchemy", "flask", "ibutsu_migrate"),
     "config": ("alembic", "sqlalchemy", "flask"),
+    "colours": ("alembic", "sqlalchemy", "flask", "ibutsu_migrate"),
     "_native": ("alembic", "sqlalchemy", "flask"),
     # What `ibutsu-migrate heads` goes through.
     "plainfiles": ("alembic", "sqlalchemy", "flask", "ibutsu_migrate"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from alembic.util import CommandError
 
 from ..advice import explain_no_rights
+from ..colours import failed
 from ..troubles import URL_ATTRIBUTE, explained, notes
 from .program import FAILED, write
 
@@ -51,7 +52,7 @@ def tell(
         text = None if _is_wanted(config, "raiseerr") else _explained(error, config)
         if text is None:
             raise
-        print(f"FAILED: {text}", file=sys.stderr)
+        print(failed(text), file=sys.stderr)
         config.attributes[STATUS] = FAILED
         return
     if not _is_wanted(config, "quiet"):

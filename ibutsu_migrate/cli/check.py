@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from ..colours import failed
 from ..errors import IbutsuMigrateError
 from ..layout import find_layout
 from ..revisions.check import Report, check_history
@@ -41,7 +42,7 @@ def run(asked: Asked) -> int:
         layout = find_layout(options)
         report = check_history(layout, allow_branches="allow_branches" in asked.flags)
     except IbutsuMigrateError as error:
-        print(f"FAILED: {error}", file=sys.stderr)
+        print(failed(str(error)), file=sys.stderr)
         return FAILED
     if not asked.quiet:
         write(as_json(report) if "json" in asked.flags else as_text(report))

@@ -38,12 +38,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         return _run_and_flush(arguments)
-    except _OutputError as failed:
+    except _OutputError as broken:
         # Python flushes once more when it ends, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(failed.cause, BrokenPipeError):
+        if isinstance(broken.cause, BrokenPipeError):
             return NOBODY_READS
-        _say(f"FAILED: The output cannot be written: {failed.cause}")
+        from ..colours import failed
+
+        _say(failed(f"The output cannot be written: {broken.cause}"))
         return FAILED
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ..colours import failed
 from ..config import TOML_TABLE, Mode, settings_for, toml_table
 from ..errors import IbutsuMigrateError
 from ..policies import POLICIES, show_seconds
@@ -46,7 +47,7 @@ def run(asked: Asked) -> int:
         settings = settings_for(config, in_any_mode=True)
         told = as_values(settings, config)
     except IbutsuMigrateError as error:
-        print(f"FAILED: {error}", file=sys.stderr)
+        print(failed(str(error)), file=sys.stderr)
         return FAILED
     if not asked.quiet:
         write(as_json(told) if "json" in asked.flags else as_text(told))

@@ -15,6 +15,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from ..colours import failed
 from ..errors import IbutsuMigrateError
 
 if TYPE_CHECKING:
@@ -187,7 +188,8 @@ def _run(ctx: click.Context, arguments: tuple[str, ...]) -> None:
         if group.params["raiseerr"]:
             raise
         code, text = _failure(error, config)
-        click.echo(f"FAILED: {text}", err=True)
+        # Whether there are colours is decided already.
+        click.echo(failed(text), err=True, color=True)
         ctx.exit(code)
 
 

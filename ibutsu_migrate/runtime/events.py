@@ -9,11 +9,17 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+if TYPE_CHECKING:
+    from ..colours import Tone
 
 Listener = Callable[["Event"], object]
 Emit = Callable[..., "Event"]
 """``Reporter.tell``: the event's class and its fields."""
+
+Span = tuple["Tone", str]
+"""A part of a line, and what it is."""
 
 # CREATE ROLE, ALTER ROLE, CREATE USER MAPPING; the text may have been cut behind it.
 _PASSWORD: Final = re.compile(
@@ -28,11 +34,13 @@ class Event:
 
     Attributes:
         name: Of the kind: the class's in small letters.
+        tone: What its line is, where all of it is one thing.
         run: Id of the run.
         time: When.
     """
 
     name: ClassVar[str] = "event"
+    tone: ClassVar[Tone] = ""
     run: str
     time: datetime
 
@@ -42,7 +50,11 @@ class Event:
 
     def line(self) -> str:
         """For people; empty where there is nothing to say to them."""
-        return self._line()
+        return "".join(text for _, text in self.spans())
+
+    def spans(self) -> tuple[Span, ...]:
+        """The line's parts."""
+        return ((self.tone, self._line()),)
 
     def _line(self) -> str:
         return ""
@@ -134,6 +146,7 @@ def revisions(names: tuple[str, ...]) -> str:
 class Waiting(Event):
     """A run waits for something before it begins."""
 
+    tone: ClassVar[Tone] = "waits"
     waited_seconds: float
     limit_seconds: float
 
@@ -199,6 +212,7 @@ class LockWaiting(Waiting):
 class OrphanFound(Event):
     """A backend of a run that is dead still works."""
 
+    tone: ClassVar[Tone] = "waits"
     pid: int
     orphan_run: str | None
     state: str | None
@@ -268,14 +282,16 @@ class RevisionDone(OfRevision):
     attempts: int
     committed: bool
 
-    def _line(self) -> str:
+    def spans(self) -> tuple[Span, ...]:
+        """What was done, and how long it took."""
         said = f" {self.message}" if self.message else ""
         waited = f", {elapsed(self.lock_seconds)} of it for locks"
         waited = waited if self.lock_seconds >= 0.1 else ""
         again = f", {self.attempts} attempts" if self.attempts > 1 else ""
         return (
-            f"{self.direction} {self.revision} ({self.number}/{self.count})"
-            f"{said}: {elapsed(self.seconds)}{waited}{again}"
+            ("done", f"{self.direction} {self.revision}"),
+            ("", f" ({self.number}/{self.count}){said}: "),
+            ("aside", f"{elapsed(self.seconds)}{waited}{again}"),
         )
 
 
@@ -283,6 +299,7 @@ class RevisionDone(OfRevision):
 class Blocked(Event):
     """A statement waits for others; they are named, the nearest first."""
 
+    tone: ClassVar[Tone] = "waits"
     relation: str | None
     mode: str | None
     statement: str
@@ -305,6 +322,7 @@ class Blocked(Event):
 class Retrying(Event):
     """A lock was not got in time: all was taken back, and will be tried again."""
 
+    tone: ClassVar[Tone] = "waits"
     revision: str | None
     attempt: int
     pause_seconds: float
@@ -324,6 +342,7 @@ class Retrying(Event):
 class BlockerTerminated(Event):
     """Somebody was disconnected, as ``terminate_blockers_after`` asks."""
 
+    tone: ClassVar[Tone] = "waits"
     pid: int
     done: bool
     blockers: tuple[Blocker, ...]
@@ -350,10 +369,15 @@ class StatementRunning(Event):
     percent: float | None
     live: bool
 
-    def _line(self) -> str:
+    def spans(self) -> tuple[Span, ...]:
+        """For how long, how far, what."""
         done = f", {self.percent:.0f} %" if self.percent is not None else ""
         phase = f" ({self.phase}{done})" if self.phase else ""
-        return f"running for {elapsed(self.seconds)}{phase}: {self.statement}"
+        return (
+            ("", "running for "),
+            ("aside", elapsed(self.seconds)),
+            ("", f"{phase}: {self.statement}"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +385,7 @@ class Warned(Event):
     """Something that people should know, and that stops nothing."""
 
     name: ClassVar[str] = "warning"
+    tone: ClassVar[Tone] = "waits"
     message: str
 
     def _line(self) -> str:
@@ -382,12 +407,17 @@ class RunFinished(Event):
     seconds: float
     error: str | None
 
-    def _line(self) -> str:
+    def spans(self) -> tuple[Span, ...]:
+        """How it ended, how much it did, where the database is."""
         at = "unknown" if self.heads is None else revisions(self.heads)
+        well = self.outcome in ("done", "nothing to do")
+        outcome: Span = ("done" if well else "error", f"{self.outcome}:")
         if self.outcome == "nothing to do":
-            return f"nothing to do: the database is at {at}"
+            return (outcome, ("", f" the database is at {at}"))
         many = f"{self.steps} revision{'s' if self.steps != 1 else ''}"
         return (
-            f"{self.outcome}: {many} in {elapsed(self.seconds)}; "
-            f"the database is at {at}"
+            outcome,
+            ("", f" {many} in "),
+            ("aside", elapsed(self.seconds)),
+            ("", f"; the database is at {at}"),
         )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import sys
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO, Any, Final
 
-from .events import Event, Listener, StatementRunning, Warned
+from ..colours import are_wanted, can_go_back, painted
+from .events import Event, Listener, Span, StatementRunning, Warned
 
 LISTENER_ATTRIBUTE: Final = "ibutsu_migrate.listener"
 """Where a caller leaves a function in ``config.attributes`` that is called with each
@@ -90,47 +91,53 @@ def _log(event: Event) -> None:
 class _Lines:
     """Writes lines as a whole, from several threads.
 
-    On a terminal the last line may be a live one, which the next replaces.
+    On a terminal the last line may be a live one, which the next replaces; a dumb
+    terminal has none. Lines for people have colours where those are wanted.
     """
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._mutex = threading.Lock()
         self._terminal = stream.isatty()
+        self._colours = are_wanted(stream)
         self._live = False
 
     def text(self, event: Event) -> None:
         """Lines for people; with a time where they will be read later."""
-        line = event.line()
-        if not line or (_is_live(event) and not (self._terminal and _can_go_back())):
+        live = _is_live(event)
+        if not event.line() or (live and not (self._terminal and can_go_back())):
             return
         when = (
             ""
             if self._terminal
             else f"{event.time.isoformat(' ', 'milliseconds')[:23]}Z "
         )
-        self._write(f"{when}{_PROGRAM}: {line}", live=_is_live(event))
+        self._write((("", f"{when}{_PROGRAM}: "), *event.spans()), live=live)
 
     def json(self, event: Event) -> None:
         """A line for programs."""
         if not _is_live(event):
-            self._write(json.dumps(event.as_json(), ensure_ascii=False))
+            self._write((("", json.dumps(event.as_json(), ensure_ascii=False)),))
 
-    def _write(self, line: str, *, live: bool = False) -> None:
+    def _write(self, spans: Iterable[Span], *, live: bool = False) -> None:
         with self._mutex, suppress(OSError, ValueError):
             # Where the reader has gone, that is no reason to stop a migration.
             back = "\r\033[K" if self._live else ""
-            line = line.translate(_UNPRINTABLE)
-            if live:
-                width = shutil.get_terminal_size().columns - 1
-                line = line[:width]
+            left = shutil.get_terminal_size().columns - 1 if live else None
+            line = self._shown(spans, left)
             self._stream.write(f"{back}{line}" if live else f"{back}{line}\n")
             self._stream.flush()
             self._live = live
 
-
-def _can_go_back() -> bool:
-    return os.environ.get("TERM") != "dumb"
+    def _shown(self, spans: Iterable[Span], left: int | None) -> str:
+        """The line; with so many characters at most, of which colours are none."""
+        found: list[str] = []
+        for tone, text in spans:
+            text = text.translate(_UNPRINTABLE)[:left]
+            if left is not None:
+                left -= len(text)
+            found.append(painted(text, tone) if self._colours else text)
+        return "".join(found)
 
 
 def _is_live(event: Event) -> bool:

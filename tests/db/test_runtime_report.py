@@ -130,15 +130,20 @@ def test_every_event_is_documented() -> None:
     assert len(kinds) > 12
 
 
-def test_a_live_line_on_a_terminal(safe: Shop) -> None:
-    """It has the elapsed time, and is replaced by the next."""
-    safe.add("c3", "b2", "op.execute('SELECT pg_sleep(2.5)')")
+def on_terminal(safe: Shop, *command: str, **environ: str) -> tuple[int, str]:
+    """The exit status of a program, and the bytes of its stderr on a terminal."""
     ours, theirs = pty.openpty()
-    program = Path(sys.executable).with_name("alembic")
+    program, *arguments = command
     process = subprocess.Popen(
-        [program, "upgrade", "head"],
+        [Path(sys.executable).with_name(program), *arguments],
         cwd=safe.folder,
-        env={**os.environ, **safe.environ, "DATABASE": safe.url, "COLUMNS": "60"},
+        env={
+            **os.environ,
+            "TERM": "xterm",
+            "DATABASE": safe.url,
+            **safe.environ,
+            **environ,
+        },
         stderr=theirs,
         stdout=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
@@ -149,15 +154,117 @@ def test_a_live_line_on_a_terminal(safe: Shop) -> None:
         while part := os.read(ours, 65536):
             said += part
     os.close(ours)
-    assert process.wait(10) == 0
-    shown = said.decode().replace("\r\n", "\n").split("\r\x1b[K")
-    live = [line.rpartition("\n")[2] for line in shown if "running for 1" in line]
+    return process.wait(10), said.decode().replace("\r\n", "\n")
+
+
+def test_a_live_line_on_a_terminal(safe: Shop) -> None:
+    """It has the elapsed time, and is replaced by the next."""
+    safe.add("c3", "b2", "op.execute('SELECT pg_sleep(2.5)')")
+    status, said = on_terminal(safe, "alembic", "upgrade", "head", COLUMNS="60")
+    assert status == 0
+    shown = said.split("\r\x1b[K")
+    live = [line.rpartition("\n")[2] for line in shown if "running for " in line]
     assert live
-    assert all(len(line) < 60 for line in live)
-    assert "SELECT pg_sleep" in live[0]
+    assert all(len(plain(line)) < 60 for line in live)
     assert re.match(
-        r"ibutsu-migrate: upgrade c3 \(3/3\) make c3: 2\.\d+ s\n", shown[-1]
+        r"ibutsu-migrate: running for \x1b\[2m1\.\d\d s\x1b\[m: SELECT pg_sleep",
+        live[0],
     )
+    assert re.match(
+        r"ibutsu-migrate: upgrade c3 \(3/3\) make c3: 2\.\d+ s\n", plain(shown[-1])
+    )
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[\d*m", "", text)
+
+
+RED, GREEN, YELLOW, DIM, END = (f"\x1b[{n}m" for n in ("31", "32", "33", "2", ""))
+SECONDS = rf"{re.escape(DIM)}\d\.\d\d s{re.escape(END)}"
+
+
+def shape(said: str) -> str:
+    """Colours by name, and no times."""
+    for name in ("RED", "GREEN", "YELLOW", "DIM", "END"):
+        said = said.replace(globals()[name], f"<{name}>" if name != "END" else "<>")
+    return re.sub(r"\d\.\d\d s|[0-9a-f]{8}\b|test_\w+", "*", said)
+
+
+def test_colours_on_a_terminal(safe: Shop) -> None:
+    """Green for what is done, red for what failed, durations stand back."""
+    status, said = on_terminal(safe, "alembic", "upgrade", "head")
+    assert (status, shape(said)) == (
+        0,
+        "ibutsu-migrate: upgrade head (run *): database * as postgres, lock "
+        "public.alembic_version, at no revision; 2 revisions to go (a1 to b2)\n"
+        "ibutsu-migrate: <GREEN>upgrade a1<> (1/2) make a1: <DIM>*<>\n"
+        "ibutsu-migrate: <GREEN>upgrade b2<> (2/2) make b2: <DIM>*<>\n"
+        "ibutsu-migrate: <GREEN>done:<> 2 revisions in <DIM>*<>; the database is at "
+        "b2\n",
+    )
+    status, said = on_terminal(safe, "alembic", "upgrade", "head")
+    assert said == f"ibutsu-migrate: {GREEN}nothing to do:{END} the database is at b2\n"
+    safe.add("c3", "b2", "op.execute('SELECT 1/0')")
+    status, said = on_terminal(safe, "alembic", "upgrade", "head")
+    ending = shape(said).partition("<RED>")[2]
+    assert status == 1
+    assert ending.startswith(
+        "failed:<> 0 revisions in <DIM>*<>; the database is at b2\n"
+        "<RED>FAILED:<> revision c3 failed at "
+    )
+
+
+def test_who_is_in_the_way_is_yellow(safe: Shop, database: Database) -> None:
+    safe.done("alembic", "upgrade", "head")
+    safe.add("c3", "b2", "op.drop_table('item')")
+    with session(database) as report:
+        report.execute("SELECT * FROM item /* \x1b[31m */")
+        status, said = on_terminal(
+            safe, "alembic", "upgrade", "head", IBUTSU_MIGRATE_LOCK_PATIENCE="0.5s"
+        )
+    assert status == 1
+    blocked = next(part for part in said.split(YELLOW) if "blocked by pid" in part)
+    assert blocked.startswith("waiting for AccessExclusiveLock on item for ")
+    # What others have written is no colour.
+    assert blocked.partition(END)[0].endswith("SELECT * FROM item /* ?[31m */")
+
+
+@pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_terminal_without_colours(environ: dict[str, str], safe: Shop) -> None:
+    """A dumb one has no live line either."""
+    safe.add("c3", "b2", "op.execute('SELECT pg_sleep(1.5)')")
+    status, said = on_terminal(safe, "alembic", "upgrade", "head", **environ)
+    live = said.count("\r\x1b[K")
+    assert (live > 0) == ("TERM" not in environ)
+    assert "\x1b" not in said.replace("\r\x1b[K", "")
+    assert ("running for" in said) == (live > 0)
+    assert re.search(r"\nibutsu-migrate: done: 3 revisions in", said)
+    safe.add("d4", "c3", "op.execute('SELECT 1/0')")
+    status, said = on_terminal(safe, "alembic", "upgrade", "head", **environ)
+    assert (status, "\x1b" in said) == (1, False)
+    assert "\nFAILED: revision d4 failed at " in said
+
+
+def test_colours_that_are_asked_for(safe: Shop) -> None:
+    """Where there is no terminal the time stays; JSON has none."""
+    said = safe.run("alembic", "upgrade", "a1", FORCE_COLOR="1").stderr
+    assert re.search(
+        rf"^[-\d]+ [:.\d]+Z ibutsu-migrate: \x1b\[32mupgrade a1\x1b\[m .*: {SECONDS}$",
+        said,
+        re.M,
+    )
+    told = safe.run(
+        *("alembic", "upgrade", "b2"), FORCE_COLOR="1", IBUTSU_MIGRATE_REPORT="json"
+    )
+    assert "\x1b" not in told.stdout
+    result = safe.run("flask", "db", "upgrade", "nil", CLICOLOR_FORCE="1")
+    assert f"\n{RED}FAILED:{END} Can't locate revision" in result.stderr
+    result = safe.run("flask", "db", "upgrade", "nil", CLICOLOR_FORCE="1", NO_COLOR="1")
+    assert "\nFAILED: Can't locate revision" in result.stderr
+    for environ in ({}, {"FORCE_COLOR": "0"}, {"CLICOLOR_FORCE": ""}):
+        said = safe.run("flask", "db", "upgrade", "nil", **environ).stderr
+        assert "\nFAILED: Can't locate revision" in said
+        assert "\x1b" not in said
 
 
 def free_port() -> int:
