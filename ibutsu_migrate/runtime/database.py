@@ -21,9 +21,14 @@ SELECT CAST(coalesce({schema}, (
        ), current_schema(), 'public') AS text),
        CAST(current_database() AS text), CAST(current_user AS text),
        pg_is_in_recovery(), current_setting('transaction_isolation'), pg_backend_pid(),
-       {server}
+       {server},
+       CAST(least(
+           nullif(extract(epoch FROM CAST(
+               current_setting('idle_session_timeout') AS interval)), 0),
+           nullif(extract(epoch FROM CAST(
+               current_setting('idle_in_transaction_session_timeout') AS interval)), 0)
+       ) AS float8)
 """
-
 
 SERVER: Final = "CAST(extract(epoch FROM pg_postmaster_start_time()) AS text)"
 """SQL that is the same on two connections only if they are to the same server."""
@@ -41,6 +46,8 @@ class Place:
         snapshot_is_old: Whether the transaction goes on seeing what it saw first.
         pid: Of the backend that answered.
         server: What ``SERVER`` is.
+        idle_limit: Seconds after which the server ends a connection that does nothing;
+            None: never.
     """
 
     schema: str
@@ -50,6 +57,7 @@ class Place:
     snapshot_is_old: bool
     pid: int
     server: str
+    idle_limit: float | None
 
 
 def identify(connection: Connection, table: str, schema: str | None) -> Place:
@@ -62,7 +70,7 @@ def identify(connection: Connection, table: str, schema: str | None) -> Place:
     """
     given = "NULL" if schema is None else _literal(schema)
     sql = _IDENTIFY.format(schema=given, table=_literal(table), server=SERVER)
-    found, database, user, standby, isolation, pid, server = _row(connection, sql)
+    found, database, user, standby, isolation, pid, server, idle = _row(connection, sql)
     return Place(
         schema=found,
         database=database,
@@ -71,13 +79,15 @@ def identify(connection: Connection, table: str, schema: str | None) -> Place:
         snapshot_is_old=isolation in ("repeatable read", "serializable"),
         pid=pid,
         server=server,
+        idle_limit=idle,
     )
 
 
 def ping(connection: Connection) -> None:
     """Have a connection that waits not be taken for one that nobody needs.
 
-    Source: PostgreSQL, ``idle_session_timeout``; firewalls do it too.
+    Sources: ``idle_session_timeout``, ``idle_in_transaction_session_timeout``;
+    firewalls do it too.
     """
     _row(connection, "SELECT 1")
 

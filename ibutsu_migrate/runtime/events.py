@@ -116,7 +116,19 @@ class Blocker:
         age = f", in its transaction for {elapsed(since)}" if since is not None else ""
         mode = f", holds {self.mode}" if self.mode else ""
         query = f": {self.query}" if self.query else ""
-        return f"pid {self.pid}{whose}{name}{host}{state}{age}{mode}{query}"
+        return (
+            f"pid {self.pid}{whose}{name}{host}{state}{age}{self._query_age()}{mode}"
+            f"{query}"
+        )
+
+    def _query_age(self) -> str:
+        since = self.query_seconds
+        if since is None:
+            return ""
+        # Only of who is active the query is what it does now.
+        if self.state == "active":
+            return f", in its query for {elapsed(since)}"
+        return f", last query {elapsed(since)} ago"
 
 
 def shown(sql: str, limit: int) -> str:

@@ -10,10 +10,12 @@ import getpass
 import os
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
 
 from .. import __version__
 from .control import Control
@@ -149,9 +151,9 @@ class Journal:
             if isinstance(event, PlanMade) and event.steps:
                 self._begin(event)
             elif isinstance(event, RevisionDone) and self._writes:
-                self._step(event)
+                self._again_where_lost(lambda: self._step(event))
             elif isinstance(event, RunFinished) and self._writes:
-                self._end(event)
+                self._again_where_lost(lambda: self._end(event))
         except Exception as error:
             self._failed = True
             said = str(getattr(error, "orig", error)).strip().partition("\n")[0]
@@ -166,6 +168,20 @@ class Journal:
         """Close the connection."""
         with suppress(Exception):
             self._control.close()
+
+    def _again_where_lost(self, write: Callable[[], object]) -> None:
+        """Write what may be written twice, on a new connection if need be.
+
+        Between two steps nothing is said on this one, and a server or a firewall may
+        have ended it (``idle_session_timeout``).
+        """
+        try:
+            write()
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            self._control.close()
+            write()
 
     def _begin(self, event: PlanMade) -> None:
         start = event.start

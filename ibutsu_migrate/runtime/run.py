@@ -34,6 +34,8 @@ from .watch import Watcher
 from .work import Work
 
 _TOUCHED_EVERY: Final = 5.0
+# A server that is that impatient is asked at each rest.
+_SHORT_LIMIT: Final = 10.0
 
 
 class SafeRun(GuardedRun):
@@ -56,6 +58,7 @@ class SafeRun(GuardedRun):
         super().__init__(context, connection, settings, operation)
         self._external = context._in_external_transaction
         self._began = self._touched = time.monotonic()
+        self._touched_every = _TOUCHED_EVERY
         self._control = Control(connection.engine, control_name(self.run_id))
         self._journal = Journal(connection.engine, self.run_id, self._emit)
         if settings.history:
@@ -105,6 +108,8 @@ class SafeRun(GuardedRun):
         place = identify(connection, table, schema)
         self._key = key = LockKey(place.schema, table)
         self._role = place.user
+        if place.idle_limit is not None and place.idle_limit < _SHORT_LIMIT:
+            self._touched_every = 0.0
         start = self._emit(
             events.RunStarted,
             operation=self.operation,
@@ -197,7 +202,7 @@ class SafeRun(GuardedRun):
             RunInterrupted: A signal has come.
         """
         self._signals.sleep(seconds)
-        if time.monotonic() - self._touched > _TOUCHED_EVERY:
+        if time.monotonic() - self._touched > self._touched_every:
             ping(self._connection)
             self._touched = time.monotonic()
 

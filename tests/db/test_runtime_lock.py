@@ -168,6 +168,43 @@ def test_the_lock_holds_nothing_back(safe: Shop, database: Database) -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.parametrize("env", [*ENVS, "external"])
+def test_impatient_limits_end_nobody(env: str, safe: Shop, database: Database) -> None:
+    """The role's or the database's: leader, waiter and history do without them."""
+    begun = stock_env(before="connection.execute(text('SELECT 1')); connection.info")
+    write_env(safe.folder, ENVS.get(env, f"{begun}        connection.commit()\n"))
+    safe.add("a1", upgrade=f"{EFFECTS}\n    {UNTIL_GO}")
+    safe.add("b2", "a1", "__import__('time').sleep(1.5)")
+    safe.add("c3", "b2", EFFECT.format(name="c3"))
+    for limit in limits_of(database, own=env == "external"):
+        query(database, f"ALTER DATABASE \"{database.name}\" SET {limit} = '1s'")
+    leader = safe.start("alembic", "upgrade", "head")
+    until(runs_statement(database, "pg_sleep"))
+    waiter = safe.start("alembic", "upgrade", "head")
+    until_says(waiter, "waiting for the lock")
+    time.sleep(3)
+    (safe.folder / "go").touch()
+    results = [safe.finish(runner) for runner in (leader, waiter)]
+    assert [result.returncode for result in results] == [0, 0], results
+    assert "warning" not in results[0].stderr
+    assert "nothing to do: the database is at c3" in results[1].stderr
+    written = "SELECT outcome, heads_after, count(*) FROM ibutsu_migrate.run r "
+    written += "JOIN ibutsu_migrate.step s ON s.run = r.id GROUP BY 1, 2"
+    assert query(database, written) == ["done|{c3}|3"]
+
+
+def limits_of(database: Database, *, own: bool) -> list[str]:
+    """Settings; where the caller has begun the transaction, how long it may last is
+    the caller's business."""
+    found = [
+        *("idle_session_timeout", "idle_in_transaction_session_timeout"),
+        *("statement_timeout", "lock_timeout"),
+    ]
+    if not own and int(query(database, "SHOW server_version_num")[0]) >= 170000:
+        found.append("transaction_timeout")
+    return found
+
+
 def test_the_leader_is_killed(safe: Shop, database: Database) -> None:
     safe.add("a1", upgrade=EFFECTS)
     late = "op.execute('SELECT pg_sleep(30)') if __import__('os').environ.get('SLOW') "

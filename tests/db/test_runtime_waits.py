@@ -95,7 +95,7 @@ def test_readers_go_on_and_the_upgrade_succeeds(safe: Shop, database: Database) 
     assert re.search(
         r"waiting for AccessExclusiveLock on item for 0\.\d+ s\n"
         rf"  blocked by pid {pid} of postgres \(a report\), idle in transaction, "
-        r"in its transaction for .* s, "
+        r"in its transaction for .* s, last query 0\.\d\d s ago, "
         r"holds AccessShareLock: SELECT count\(\*\) FROM item\n",
         result.stderr,
     )
@@ -142,7 +142,8 @@ def test_the_whole_chain_is_named(safe: Shop, database: Database) -> None:
         first.connection.rollback()
         blocked.join()
     assert re.search(
-        rf"\n  blocked by pid {two} .*active.*: TABLE another\n"
+        rf"\n  blocked by pid {two} .*active.*, in its query for \d\.\d\d s, holds "
+        r"\w+: TABLE another\n"
         rf"  {two} is blocked by pid {one} .*: LOCK TABLE another\n",
         result.stderr,
     )
