@@ -95,7 +95,7 @@ def test_readers_go_on_and_the_upgrade_succeeds(safe: Shop, database: Database) 
     assert re.search(
         r"waiting for AccessExclusiveLock on item for 0\.\d+ s\n"
         rf"  blocked by pid {pid} of postgres \(a report\), idle in transaction, "
-        r"in its transaction for .* s, last query 0\.\d\d s ago, "
+        r"in its transaction for .* s, last query \d\.\d\d s ago, "
         r"holds AccessShareLock: SELECT count\(\*\) FROM item\n",
         result.stderr,
     )
