@@ -23,6 +23,8 @@ INI_OPTION: Final = "ibutsu_migrate"
 HOOK_ATTRIBUTE: Final = "ibutsu_migrate.hook"
 """Where the env hook says in ``config.attributes`` that it is at work."""
 
+HOOK_SOURCE: Final = "the env hook"
+
 _TOML_KEYS: Final = ("mode", "pipeline", *BY_NAME)
 _PREFIX: Final = f"{ENVIRONMENT_VARIABLE}_"
 # What this package, its build and its tests read from the environment besides the
@@ -183,7 +185,7 @@ def settings_for(
     else:
         settings = Settings()
         if config.attributes.get(HOOK_ATTRIBUTE):
-            settings = Settings(Mode.SAFE, "the env hook")
+            settings = Settings(Mode.SAFE, HOOK_SOURCE)
     if settings.mode is not Mode.SAFE and not in_any_mode:
         return settings
     return _with_policies(settings, _places(config, environ, app))

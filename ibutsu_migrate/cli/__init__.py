@@ -5,6 +5,7 @@
     answers.py    heads, history, show, branches from the scan
     check.py      check-history
     settings.py   config
+    envfile.py    whether env.py is the hook, for config
     ask.py        what log, verify and plan have in common
     log.py        log
     verify.py     verify

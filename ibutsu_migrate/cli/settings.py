@@ -9,9 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..colours import failed
-from ..config import TOML_TABLE, Mode, settings_for, toml_table
+from ..config import (
+    HOOK_ATTRIBUTE,
+    HOOK_SOURCE,
+    TOML_TABLE,
+    Mode,
+    settings_for,
+    toml_table,
+)
 from ..errors import IbutsuMigrateError
 from ..policies import POLICIES, show_seconds
+from .envfile import Hook, find_hook
 from .program import FAILED, config_of, options_of, write
 
 if TYPE_CHECKING:
@@ -28,8 +36,12 @@ _HELD_BACK: Final = (
     "would go by."
 )
 _NOT_RUN: Final = (
-    "env.py is not run for this: what it says itself, or a Flask config that it reads, "
-    "is not in the list."
+    "env.py is read for this, not run: what it says itself, a Flask config, or a call "
+    "of the hook in a module that it imports is not in the list."
+)
+_MAYBE: Final = (
+    "env.py speaks of ibutsu_migrate.env.run_migrations(): where it comes to call it, "
+    "the mode is safe."
 )
 
 
@@ -43,9 +55,12 @@ def run(asked: Asked) -> int:
         0, or 255 where a setting cannot be meant or is none.
     """
     try:
-        config = config_of(asked, options_of(asked))
+        options = options_of(asked)
+        config = config_of(asked, options)
+        hook = find_hook(options)
+        config.attributes[HOOK_ATTRIBUTE] = hook.calls == "yes"
         settings = settings_for(config, in_any_mode=True)
-        told = as_values(settings, config)
+        told = as_values(settings, config, hook)
     except IbutsuMigrateError as error:
         print(failed(str(error)), file=sys.stderr)
         return FAILED
@@ -54,7 +69,7 @@ def run(asked: Asked) -> int:
     return 0
 
 
-def as_values(settings: Settings, config: AlembicConfig) -> dict[str, Any]:
+def as_values(settings: Settings, config: AlembicConfig, hook: Hook) -> dict[str, Any]:
     """The settings for programs; ``docs/reference/json.md`` has the schema.
 
     Raises:
@@ -62,6 +77,10 @@ def as_values(settings: Settings, config: AlembicConfig) -> dict[str, Any]:
     """
     safe = settings.mode is Mode.SAFE
     mode = _told("mode", str(settings.mode), "fast", settings.mode_source)
+    if settings.mode_source == "default" and hook.calls == "maybe":
+        mode["text"] = f"{Mode.FAST} or {Mode.SAFE}"
+    elif settings.mode_source == HOOK_SOURCE:
+        mode["source"] = f"{HOOK_SOURCE}, {hook.place}"
     listed = [{**mode, "counts": True}]
     for policy in POLICIES:
         value, source = getattr(settings, policy.name), settings.source_of(policy.name)
@@ -69,7 +88,12 @@ def as_values(settings: Settings, config: AlembicConfig) -> dict[str, Any]:
             {**_told(policy.name, value, policy.default, source), "counts": safe}
         )
     listed.append({**_pipeline(config), "counts": settings.mode is not Mode.OFF})
-    return {"schema": SCHEMA, "mode": str(settings.mode), "settings": listed}
+    return {
+        "schema": SCHEMA,
+        "mode": str(settings.mode),
+        "hook": hook.calls,
+        "settings": listed,
+    }
 
 
 def _told(name: str, value: object, default: str, source: str) -> dict[str, Any]:
@@ -112,6 +136,8 @@ def as_text(told: dict[str, Any]) -> str:
     """The settings for people: name, value, place."""
     rows = [(each["name"], each["text"], each["source"]) for each in told["settings"]]
     lines = list(_columns(rows))
+    if told["settings"][0]["text"] != told["mode"]:
+        lines += ["", _MAYBE]
     if told["mode"] != Mode.SAFE:
         lines += ["", _HELD_BACK.format(told["mode"])]
     return "\n".join([*lines, "", _NOT_RUN]) + "\n"

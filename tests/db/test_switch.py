@@ -120,3 +120,20 @@ def test_a_safe_run_in_an_app_that_only_env_py_knows(
     assert result.returncode == 0, result.stderr
     assert "done: 1 revision" in result.stderr
     assert tables(database) == "3"
+
+
+@pytest.mark.parametrize("mode", ["", "fast", "safe"])
+@pytest.mark.parametrize("env", ["hook_shop", "shop"])
+def test_config_says_what_a_run_goes_by(
+    env: str, mode: str, request: pytest.FixtureRequest
+) -> None:
+    """It does not run env.py, and comes to the same."""
+    shop = request.getfixturevalue(env)
+    shop.add("a1", upgrade=TABLE)
+    said = json.loads(
+        shop.done("ibutsu-migrate", "config", "--json", IBUTSU_MIGRATE=mode)
+    )
+    assert said["hook"] == ("yes" if env == "hook_shop" else "no")
+    run = shop.run("alembic", "upgrade", "head", IBUTSU_MIGRATE=mode)
+    assert run.returncode == 0, run.stderr
+    assert said["mode"] == ("safe" if "done: 1 revision" in run.stderr else "fast")

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ibutsu_migrate.policies import POLICIES
 
 Result = subprocess.CompletedProcess[str]
@@ -124,3 +126,74 @@ def test_without_a_file_and_without_alembic(tmp_path: Path) -> None:
 def test_quiet(tmp_path: Path) -> None:
     result = run(shop(tmp_path), "-q", "config")
     assert (result.returncode, result.stdout) == (0, "")
+
+
+IMPORT = "from ibutsu_migrate.env import run_migrations\n"
+
+
+@pytest.mark.parametrize(
+    ("calls", "line", "source"),
+    [
+        ("yes", 2, f"{IMPORT}run_migrations(1)"),
+        ("yes", 2, f"{IMPORT}done = run_migrations(1)"),
+        ("yes", 2, "from ibutsu_migrate.env import run_migrations as run\nrun()"),
+        ("yes", 2, "import ibutsu_migrate.env\nibutsu_migrate.env.run_migrations()"),
+        ("yes", 2, "import ibutsu_migrate.env as e\ne.run_migrations()"),
+        ("yes", 2, "from ibutsu_migrate import env\nenv.run_migrations()"),
+        ("yes", 3, f"{IMPORT}with app.app_context():\n    run_migrations(app)"),
+        ("yes", 3, f"{IMPORT}try:\n    run_migrations(app)\nfinally:\n    pass"),
+        ("maybe", 0, f"{IMPORT}if a:\n    run_migrations(app)"),
+        ("maybe", 0, f"{IMPORT}def f():\n    run_migrations(app)\nf()"),
+        ("maybe", 0, f"{IMPORT}run_migrations = print\nrun_migrations()"),
+        ("maybe", 0, f"try:\n    {IMPORT}except E:\n    def run_migrations(): ...\n"),
+        ("maybe", 0, f"{IMPORT}run_migrations"),
+        ("maybe", 0, "from ibutsu_migrate.env import *\nrun_migrations()"),
+        ("maybe", 0, "import_module('ibutsu_migrate.env').run_migrations()"),
+        ("maybe", 0, f"{IMPORT}run_migrations(1)\nprint 'two'"),
+        ("no", 0, "from ibutsu_migrate.env import database_url\ncontext.configure()"),
+        ("no", 0, "from .ibutsu_migrate.env import run_migrations\nrun_migrations()"),
+        (
+            "no",
+            0,
+            "from other import run_migrations # ibutsu_migrate\nrun_migrations()",
+        ),
+        ("no", 0, '"""As ibutsu_migrate.env.run_migrations()."""\ncontext.configure()'),
+        ("no", 0, "context.configure()"),
+    ],
+)
+def test_the_hook_in_env_py(calls: str, line: int, source: str, tmp_path: Path) -> None:
+    folder = shop(tmp_path)
+    (folder / "alembic").mkdir()
+    (folder / "alembic" / "env.py").write_text(source)
+    result = run(folder, "config")
+    (first, *_) = result.stdout.splitlines()
+    wanted = {
+        "yes": f"mode safe the env hook, alembic/env.py:{line}",
+        "maybe": "mode fast or safe default",
+        "no": "mode fast default",
+    }
+    assert " ".join(first.split()) == wanted[calls]
+    assert ("env.py speaks of" in result.stdout) == (calls == "maybe")
+    told = json.loads(run(folder, "config", "--json").stdout)
+    mode = "safe" if calls == "yes" else "fast"
+    assert (told["mode"], told["hook"]) == (mode, calls)
+    assert told["settings"][1]["counts"] is (calls == "yes")
+    # What is said elsewhere wins, as in a run.
+    said = run(folder, "config", IBUTSU_MIGRATE="fast").stdout.splitlines()[0]
+    assert " ".join(said.split()) == "mode fast IBUTSU_MIGRATE in the environment"
+
+
+def test_a_folder_named_by_its_package(tmp_path: Path) -> None:
+    folder = shop(tmp_path)
+    (folder / "src" / "pack" / "inside").mkdir(parents=True)
+    (folder / "src" / "pack" / "__init__.py").write_text("raise SystemExit('imported')")
+    (folder / "src" / "pack" / "inside" / "env.py").write_text(
+        f"{IMPORT}run_migrations()"
+    )
+    (folder / "alembic.ini").write_text(
+        "[alembic]\nscript_location = pack:inside\nprepend_sys_path = src\n"
+    )
+    found = rows(run(folder, "config"))
+    assert found["mode"] == ("safe", "the env hook, src/pack/inside/env.py:2")
+    (folder / "alembic.ini").write_text("[alembic]\nscript_location = nil:inside\n")
+    assert json.loads(run(folder, "config", "--json").stdout)["hook"] is None
