@@ -193,7 +193,7 @@ class Cursor:
     ) -> None: ...
     def copy_rows(
         self,
-        sql: str,
+        sql: str | None,
         targets: tuple[tuple[str | None, int, int, bool], ...],
         rows: list[Any] | tuple[Any, ...],
         /,

@@ -8,7 +8,10 @@
 #include "imig_alloc.h"
 #include "pq_copyfit.h"
 
-enum { CHUNK = 65536 }; /* bytes that are sent at a time */
+enum {
+    CHUNK = 65536,       /* bytes that are sent at a time */
+    LONGEST = 0x3fffffff /* of a row: PostgreSQL's MaxAllocSize */
+};
 
 typedef struct rows_job {
     imigpy_copy copy;
@@ -16,6 +19,7 @@ typedef struct rows_job {
     imigpy_target *targets;
     Py_ssize_t count;
     PyObject *rows; /* list or tuple */
+    bool looking;   /* nothing is sent */
     Py_ssize_t sent;
 } rows_job;
 
@@ -93,13 +97,19 @@ add_row(rows_job *job, PyObject *row)
     return is_whole(job, row) ? FIT : UNFIT;
 }
 
+/* 0, or -1 with an exception. Other threads and signals get their turn. */
 static int
 send_chunk(rows_job *job)
 {
     imig_buf *chunk = &job->writer.utf8;
-    if (chunk->len == 0)
-        return 0;
-    const int done = imigpy_copy_put(&job->copy, chunk->data, chunk->len);
+    int done = 0;
+    if (job->looking) {
+        Py_BEGIN_ALLOW_THREADS
+        Py_END_ALLOW_THREADS
+        done = PyErr_CheckSignals();
+    } else if (chunk->len != 0) {
+        done = imigpy_copy_put(&job->copy, chunk->data, chunk->len);
+    }
     chunk->len = 0;
     return done;
 }
@@ -117,10 +127,20 @@ feed(rows_job *job)
         Py_DECREF(row);
         if (fits != FIT)
             return fits;
+        if (job->writer.utf8.len > LONGEST)
+            return UNFIT;
         if (job->writer.utf8.len >= CHUNK && send_chunk(job) < 0)
             return -1;
     }
     return send_chunk(job) < 0 ? -1 : FIT;
+}
+
+/* What copy_rows() without a statement does: FIT if all rows do. */
+static int
+look_at_all(rows_job *job)
+{
+    job->looking = true;
+    return feed(job);
 }
 
 /* Between enter and leave. FIT with *pg, the outcome of the last command. */
@@ -197,17 +217,26 @@ report(imigpy_cursor *self, Py_ssize_t rows)
     return self->status != NULL ? 0 : -1;
 }
 
+/* In other encodings a backslash may be the second half of a character. */
+static int
+check_encoding(const imigpy_conn *conn)
+{
+    if (conn->codec.py_encoding == NULL && !conn->codec.ascii_server)
+        return 0;
+    (void)imigpy_raise_named(conn->state, "NotSupportedError",
+                             "copy_rows() needs a connection whose client_encoding is "
+                             "UTF8; use executemany()");
+    return -1;
+}
+
 static int
 copy_rows(imigpy_cursor *self, rows_job *job)
 {
     PGresult *pg = NULL;
-    if (imigpy_conn_enter(self->conn) < 0)
+    if (check_encoding(self->conn) < 0 || imigpy_conn_enter(self->conn) < 0)
         return -1;
     imigpy_cursor_reset(self);
-    int fits = UNFIT;
-    /* In other encodings a backslash may be the second half of a character. */
-    if (self->conn->codec.py_encoding == NULL && !self->conn->codec.ascii_server)
-        fits = run(job, &pg);
+    const int fits = run(job, &pg);
     PQclear(pg);
     imigpy_conn_leave(self->conn);
     if (fits == FIT && report(self, job->sent) < 0)
@@ -224,15 +253,21 @@ imigpy_cursor_copy_rows(PyObject *cursor, PyObject *args)
     rows_job job = {.copy = {.conn = self->conn, .cursor = cursor, .sql = &sql},
                     .writer = IMIGPY_WRITER_INIT(&self->conn->codec)};
     int outcome = -1;
-    if (!PyArg_ParseTuple(args, "UO!O:copy_rows", &text, &PyTuple_Type, &targets,
+    if (!PyArg_ParseTuple(args, "OO!O:copy_rows", &text, &PyTuple_Type, &targets,
                           &job.rows))
         return NULL;
     if (!PyList_Check(job.rows) && !PyTuple_Check(job.rows))
         return PyErr_Format(PyExc_TypeError, "rows is a list or a tuple, not %s",
                             Py_TYPE(job.rows)->tp_name);
-    if (imigpy_cursor_check(self) == 0 && read_targets(&job, targets) == 0 &&
-        imigpy_cursor_merge(self, &sql, text, NULL) == 0)
-        outcome = copy_rows(self, &job);
+    if (imigpy_cursor_check(self) < 0 ||
+        imigpy_cursor_check_plain(self, "copy_rows") < 0)
+        return NULL;
+    if (read_targets(&job, targets) == 0) {
+        if (text == Py_None)
+            outcome = look_at_all(&job);
+        else if (imigpy_cursor_merge(self, &sql, text, NULL) == 0)
+            outcome = copy_rows(self, &job);
+    }
     imig_free(job.targets);
     imigpy_writer_clear(&job.writer);
     imig_buf_clear(&sql);

@@ -288,10 +288,11 @@ PyDoc_STRVAR(scroll_doc, "scroll($self, value, mode='relative')\n--\n\n"
 PyDoc_STRVAR(copy_expert_doc,
              "copy_expert($self, sql, file, size=65536)\n--\n\n"
              "COPY ... FROM STDIN from a file, or ... TO STDOUT to one.");
-PyDoc_STRVAR(copy_rows_doc,
-             "copy_rows($self, sql, targets, rows, /)\n--\n\n"
-             "COPY ... FROM STDIN of rows that INSERT would store in the same way: how "
-             "many, or\nNone if one of them it would not.");
+PyDoc_STRVAR(
+    copy_rows_doc,
+    "copy_rows($self, sql, targets, rows, /)\n--\n\n"
+    "COPY ... FROM STDIN of rows that INSERT would store in the same way: how "
+    "many, or\nNone if one of them it would not. Without `sql` nothing is sent.");
 PyDoc_STRVAR(cursor_close_doc, "close($self)\n--\n\nClose the cursor.");
 PyDoc_STRVAR(nothing_doc, "Does nothing.");
 PyDoc_STRVAR(nextset_doc, "nextset($self)\n--\n\nNot supported.");

@@ -82,9 +82,12 @@ class PGExecutionContext_ibutsu(PipelineContext):  # noqa: N801 - SQLAlchemy's s
     def insert_to_copy(self, statement: str, rows: Any) -> bulk.Insert | None:
         """What of a statement with many parameters is to be copied, if it may be."""
         dialect: Any = self.dialect
-        option = self.execution_options.get(bulk.OPTION, dialect.ibutsu_copy)
-        least = bulk.least_rows(option)
+        said = self.execution_options.get(bulk.OPTION)
+        least = bulk.least_rows(said, dialect.ibutsu_copy)
         if least is None or len(rows) < least or not dialect.is_postgresql:
+            return None
+        # An INSERT by a server-side cursor is an error.
+        if getattr(self.cursor, "name", None) is not None:
             return None
         return bulk.read_insert(statement)
 
@@ -121,7 +124,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
             answers; an execution option of the same name wins. None: in migrations.
         ibutsu_copy: Send rows of a plain INSERT through COPY where that does the same:
             yes, no, or from how many rows on; an execution option of the same name
-            wins.
+            wins. None: yes.
         **kwargs: As for any PostgreSQL dialect: ``json_serializer``, ...
     """
 
@@ -140,6 +143,14 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
     execution_ctx_cls = PGExecutionContext_ibutsu
     inspector = IbutsuInspector
     colspecs = util.update_copy(PGDialect.colspecs, COLSPECS)
+    # engine_from_config() has them as text.
+    engine_config_types = util.immutabledict(
+        {
+            **PGDialect.engine_config_types,
+            "ibutsu_pipeline": util.asbool,
+            bulk.OPTION: bulk.read_option,
+        }
+    )
 
     def __init__(
         self,
@@ -149,7 +160,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
         executemany_mode: str | None = None,
         executemany_batch_page_size: int | None = None,
         ibutsu_pipeline: bool | None = None,
-        ibutsu_copy: bool | int = True,
+        ibutsu_copy: bool | int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
@@ -309,8 +320,10 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
         context: Any,
     ) -> Iterator[Any]:
         """SQLAlchemy's INSERTs of many rows each; none where all were copied."""
-        if not context.compiled.effective_returning and not (
-            context.execution_options.get("preserve_rowcount")
+        if not (
+            context.compiled.effective_returning
+            or context.execution_options.get("preserve_rowcount")
+            or bulk.is_watched(self)
         ):
             insert = context.insert_to_copy(statement, parameters)
             if insert is not None and bulk.Attempt(connection, context, insert).make(
