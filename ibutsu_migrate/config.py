@@ -25,13 +25,13 @@ HOOK_ATTRIBUTE: Final = "ibutsu_migrate.hook"
 
 HOOK_SOURCE: Final = "the env hook"
 
-_TOML_KEYS: Final = ("mode", "pipeline", *BY_NAME)
+_TOML_KEYS: Final = ("mode", "pipeline", "copy", *BY_NAME)
 _PREFIX: Final = f"{ENVIRONMENT_VARIABLE}_"
 # What this package, its build and its tests read from the environment besides the
 # policies.
 _OTHER_VARIABLES: Final = frozenset(
     (
-        *("STATS", "CODE_VERSION", "PIPELINE"),
+        *("STATS", "CODE_VERSION", "PIPELINE", "COPY"),
         *("PG_BIN", "PG_CONFIG", "WITHOUT_PQ", "WERROR", "DEBUG", "SANITIZE"),
         *("SEED", "VALUES", "TEST_PRELOAD"),
     )

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "ibutsu-migrate/config/1"
 
-_PIPELINE: Final = "IBUTSU_MIGRATE_PIPELINE"
+# The driver's.
+_SWITCHES: Final = ("pipeline", "copy")
 _HELD_BACK: Final = (
-    "In mode {} none but `mode` and `pipeline` count; the others are what mode safe "
-    "would go by."
+    "In mode {} none but `mode`, `pipeline` and `copy` count; the others are what mode "
+    "safe would go by."
 )
 _NOT_RUN: Final = (
     "env.py is read for this, not run: what it says itself, a Flask config, or a call "
@@ -87,7 +88,8 @@ def as_values(settings: Settings, config: AlembicConfig, hook: Hook) -> dict[str
         listed.append(
             {**_told(policy.name, value, policy.default, source), "counts": safe}
         )
-    listed.append({**_pipeline(config), "counts": settings.mode is not Mode.OFF})
+    on = settings.mode is not Mode.OFF
+    listed += [{**_switch(name, config), "counts": on} for name in _SWITCHES]
     return {
         "schema": SCHEMA,
         "mode": str(settings.mode),
@@ -114,17 +116,21 @@ def _shown(value: object) -> str:
     return str(value)
 
 
-def _pipeline(config: AlembicConfig) -> dict[str, Any]:
-    """The driver's setting, which env.py's own argument may stand between."""
-    text = os.environ.get(_PIPELINE, "").strip().lower()
+def _switch(name: str, config: AlembicConfig) -> dict[str, Any]:
+    """A setting of the driver's, which env.py's own arguments may stand between."""
+    variable = f"IBUTSU_MIGRATE_{name.upper()}"
+    text = os.environ.get(variable, "").strip().lower()
     if text:
-        return _told("pipeline", text, "on", f"{_PIPELINE} in the environment")
+        return _told(name, text, "on", f"{variable} in the environment")
     toml = getattr(config, "toml_file_name", None)
     table = toml_table(Path(toml)) if toml is not None else {}
-    if "pipeline" in table:
-        source = f"pipeline in [{TOML_TABLE}] of {toml}"
-        return _told("pipeline", table["pipeline"], "on", source)
-    return _told("pipeline", True, "on", "default")
+    if name in table:
+        value = table[name]
+        source = f"{name} in [{TOML_TABLE}] of {toml}"
+        return _told(
+            name, value if value in (True, False) else str(value), "on", source
+        )
+    return _told(name, True, "on", "default")
 
 
 def as_json(told: dict[str, Any]) -> str:

@@ -24,8 +24,8 @@ THRESHOLD: Final = 2000
 
 _SAVEPOINT: Final = "ibutsu_migrate_copy"
 
-_YES: Final = frozenset(("true", "yes", "on", "y", "t"))
-_NO: Final = frozenset(("false", "no", "off", "n", "f"))
+_YES: Final = frozenset(("true", "yes", "on", "y", "t", "1"))
+_NO: Final = frozenset(("false", "no", "off", "n", "f", "0"))
 
 # Characters of a statement that is looked at; what is longer has values in it.
 _LONGEST: Final = 100_000
@@ -276,25 +276,23 @@ def find_table(connection: Any, insert: Insert) -> Found | None:
     return Found(tuple((key, *found[:3]) for key, found in pairs), types[0][3])
 
 
-def read_option(text: object) -> bool | int:
+def read_option(said: object) -> bool | int:
     """``ibutsu_copy`` as it is written in a file.
 
     Args:
-        text: A word for yes or no, or the number; what is no text stays as it is.
+        said: A word for yes or no (1 and 0 among them), or the number of rows.
 
     Raises:
         ValueError: It is none of those.
 
     Source: SQLAlchemy's ``engine_from_config``, ``asbool``.
     """
-    if isinstance(text, int):
-        return text
-    word = str(text).strip().lower()
-    if word.isdecimal():
-        return int(word)
-    if word not in _YES and word not in _NO:
-        raise ValueError(f"{OPTION} is {text!r}. Use on, off, or a number of rows.")
-    return word in _YES
+    word = str(said).strip().lower()
+    if word in _YES or word in _NO:
+        return word in _YES
+    if not (word.isascii() and word.isdecimal()):
+        raise ValueError(f"{OPTION} is {said!r}. Use on, off, or a number of rows.")
+    return int(word)
 
 
 def least_rows(*options: bool | int | None) -> int | None:

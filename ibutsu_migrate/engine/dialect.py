@@ -8,6 +8,7 @@ and, in ``types``, values.
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -97,6 +98,10 @@ class PGExecutionContext_ibutsu(PipelineContext):  # noqa: N801 - SQLAlchemy's s
         return self._dbapi_connection.cursor(name)
 
 
+def _is_switched_off() -> bool:
+    return os.environ.get("IBUTSU_MIGRATE", "").strip().lower() == "off"
+
+
 def _is_postgresql(version: str) -> bool:
     """Whether ``version()`` is PostgreSQL's own and no relative's.
 
@@ -124,7 +129,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
             answers; an execution option of the same name wins. None: in migrations.
         ibutsu_copy: Send rows of a plain INSERT through COPY where that does the same:
             yes, no, or from how many rows on; an execution option of the same name
-            wins. None: yes.
+            wins. None: yes, unless IBUTSU_MIGRATE=off is in the environment.
         **kwargs: As for any PostgreSQL dialect: ``json_serializer``, ...
     """
 
@@ -177,6 +182,8 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
             )
         self.client_encoding = client_encoding
         self.ibutsu_pipeline = ibutsu_pipeline
+        if ibutsu_copy is None and _is_switched_off():
+            ibutsu_copy = False
         self.ibutsu_copy = ibutsu_copy
         self.use_native_hstore = use_native_hstore
         self._hstore_oids = (0, 0)

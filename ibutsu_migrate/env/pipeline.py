@@ -22,8 +22,10 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, ExceptionContext
 
 from ..config import Mode, settings_for, settings_from_environment
+from ..engine.bulk import OPTION as COPY
 from ..engine.pipeline import OPTION, mismatch, version_write
 from ..errors import ConfigurationError, Error
+from .copying import choose_copy
 
 VARIABLE: Final = "IBUTSU_MIGRATE_PIPELINE"
 # Of a revision's module: False has its statements answered one by one.
@@ -142,27 +144,31 @@ def run_queued(
         **kw: Its arguments.
 
     Raises:
-        ConfigurationError: A setting says neither yes nor no.
+        ConfigurationError: A setting says something that is none.
     """
     connection = context.connection
     if connection is None or context.as_sql:
         stock(context, **kw)
         return
     choice = choose(context)
+    copies = False if _is_off(context.config) else choose_copy(context)
     _install_versions()
     if not event.contains(connection.engine, "handle_error", _refuse_mismatch):
         event.listen(connection.engine, "handle_error", _refuse_mismatch)
-    before = connection.get_execution_options().get(OPTION)
+    options = connection.get_execution_options()
+    before = {name: options.get(name) for name in (OPTION, COPY)}
     plan = context._migrations_fn
     # In place: op.get_bind() and Alembic's implementation hold this connection.
     connection.execution_options(**{OPTION: choice.wanted})
+    if copies is not None:
+        connection.execution_options(**{COPY: copies})
     if plan is not None:
         context._migrations_fn = _planned(plan, choice)
     try:
         stock(context, **kw)
     finally:
         context._migrations_fn = plan
-        connection.execution_options(**{OPTION: before})
+        connection.execution_options(**before)
 
 
 def _refuse_mismatch(context: ExceptionContext) -> None:

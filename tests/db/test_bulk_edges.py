@@ -376,22 +376,6 @@ def test_a_server_side_cursor(connection: sa.Connection) -> None:
         raw.cursor("c").copy_rows(None, (("a", 23, 0, False),), NUMBERS)
 
 
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [("off", False), ("false", False), ("on", True), ("50", 50), ("0", 0)],
-)
-def test_options_of_a_file(written: str, meant: object) -> None:
-    engine = sa.engine_from_config(
-        {"sqlalchemy.url": "postgresql+ibutsu://", "sqlalchemy.ibutsu_copy": written}
-    )
-    assert engine.dialect.ibutsu_copy == meant  # type: ignore[attr-defined]
-
-
-def test_an_option_that_is_none_of_those() -> None:
-    with pytest.raises(ValueError, match="Use on, off, or a number of rows"):
-        bulk.read_option("perhaps")
-
-
 def test_ctrl_c_before_anything_is_sent(connection: sa.Connection) -> None:
     # With a sequence all rows are looked at first.
     connection.exec_driver_sql("CREATE TABLE u (id serial, a int)")

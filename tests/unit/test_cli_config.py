@@ -52,14 +52,14 @@ def test_defaults(tmp_path: Path) -> None:
     result = run(shop(tmp_path), "config")
     found = rows(result)
     assert found.pop("mode") == ("fast", "default")
-    assert found.pop("pipeline") == ("on", "default")
+    assert found.pop("pipeline") == found.pop("copy") == ("on", "default")
     assert found == {policy.name: (policy.default, "default") for policy in POLICIES}
     assert "In mode fast none but `mode`" in result.stdout
 
 
 def test_places(tmp_path: Path) -> None:
     ini = "ibutsu_migrate = safe\nibutsu_migrate.history = off\n"
-    toml = "[tool.ibutsu_migrate]\npipeline = true\nlock_timeout = 0.25\n"
+    toml = "[tool.ibutsu_migrate]\npipeline = true\ncopy = 500\nlock_timeout = 0.25\n"
     result = run(
         shop(tmp_path, ini, toml),
         *("-x", "ibutsu_migrate.lock_wait=90", "config"),
@@ -71,6 +71,7 @@ def test_places(tmp_path: Path) -> None:
     table = "in [tool.ibutsu_migrate] of pyproject.toml"
     assert found["lock_timeout"] == ("250ms", f"lock_timeout {table}")
     assert found["pipeline"] == ("on", f"pipeline {table}")
+    assert found["copy"] == ("500", f"copy {table}")
     assert found["history"] == ("off", "ibutsu_migrate.history in alembic.ini")
     assert found["report"] == ("json", "IBUTSU_MIGRATE_REPORT in the environment")
     assert "In mode" not in result.stdout
@@ -82,7 +83,7 @@ def test_json(tmp_path: Path) -> None:
     told = json.loads(result.stdout)
     assert (told["schema"], told["mode"]) == ("ibutsu-migrate/config/1", "safe")
     by_name = {each["name"]: each for each in told["settings"]}
-    assert list(by_name) == ["mode", *(p.name for p in POLICIES), "pipeline"]
+    assert list(by_name) == ["mode", *(p.name for p in POLICIES), "pipeline", "copy"]
     assert by_name["lock_wait"] == {
         "name": "lock_wait",
         "value": 600.0,
