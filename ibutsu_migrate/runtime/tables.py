@@ -61,16 +61,80 @@ WHERE contype = 'f' AND confrelid = to_regclass(:name) AND confrelid <> conrelid
 ORDER BY 1
 """
 
-_VIEWS: Final = """
+# All tables that a column's foreign keys join with its own.
+_JOINED: Final = """
+SELECT DISTINCT CAST(CAST(CASE WHEN c.conrelid = a.attrelid THEN c.confrelid
+                               ELSE c.conrelid END AS regclass) AS text)
+FROM pg_attribute a JOIN pg_constraint c ON c.contype = 'f'
+ AND (c.conrelid = a.attrelid AND a.attnum = ANY (c.conkey)
+      OR c.confrelid = a.attrelid AND a.attnum = ANY (c.confkey))
+WHERE a.attrelid = to_regclass(:name) AND a.attname = :part
+AND c.conrelid <> c.confrelid ORDER BY 1
+"""
+
+# With the table its children are emptied, and whatever points to one of these.
+_EMPTIED: Final = """
+WITH RECURSIVE own AS (
+    SELECT CAST(to_regclass(:name) AS oid) AS oid
+    UNION SELECT i.inhrelid FROM own JOIN pg_inherits i ON i.inhparent = own.oid
+), seen AS (
+    SELECT oid FROM own
+    UNION SELECT c.conrelid FROM seen
+    JOIN pg_constraint c ON c.contype = 'f' AND c.confrelid = seen.oid
+)
+SELECT CAST(CAST(oid AS regclass) AS text) FROM seen
+WHERE oid NOT IN (SELECT oid FROM own) ORDER BY 1
+"""
+
+_READ_BY: Final = """
 WITH RECURSIVE seen AS (
     SELECT CAST(to_regclass(:name) AS oid) AS oid
-    UNION SELECT r.ev_class FROM seen
+    UNION SELECT d.refobjid FROM seen
+    JOIN pg_class v ON v.oid = seen.oid AND v.relkind = 'v'
+    JOIN pg_rewrite r ON r.ev_class = v.oid
+    JOIN pg_depend d ON d.objid = r.oid
+    WHERE d.classid = CAST('pg_rewrite' AS regclass)
+    AND d.refclassid = CAST('pg_class' AS regclass)
+)
+SELECT CAST(CAST(seen.oid AS regclass) AS text) FROM seen JOIN pg_class c USING (oid)
+WHERE oid <> CAST(to_regclass(:name) AS oid) AND c.relkind IN ('r', 'p', 'v')
+ORDER BY 1
+"""
+
+# Whose partition it is, and the default partition of that or else of its own.
+_PARTITION: Final = """
+SELECT CAST(CAST(i.inhparent AS regclass) AS text),
+       CAST(CAST(nullif(p.partdefid, 0) AS regclass) AS text)
+FROM pg_class c
+LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND c.relispartition
+LEFT JOIN pg_partitioned_table p ON p.partrelid = c.oid
+WHERE c.oid = to_regclass(:name)
+"""
+
+_NOT_NULL: Final = """
+SELECT attnotnull FROM pg_attribute
+WHERE attrelid = to_regclass(:name) AND attname = :part AND NOT attisdropped
+"""
+
+_VALIDATED: Final = """
+SELECT bool_and(convalidated) FROM pg_constraint
+WHERE conrelid = to_regclass(:name) AND conname = :part
+"""
+
+_VIEWS: Final = """
+WITH RECURSIVE seen AS (
+    SELECT CAST(to_regclass(:name) AS oid) AS oid, (
+        SELECT CAST(attnum AS int) FROM pg_attribute
+        WHERE attrelid = to_regclass(:name) AND attname = CAST(:part AS text)
+    ) AS number
+    UNION SELECT r.ev_class, NULL FROM seen
     JOIN pg_depend d ON d.refobjid = seen.oid
+     AND (seen.number IS NULL OR seen.number = d.refobjsubid)
     JOIN pg_rewrite r ON r.oid = d.objid
     WHERE d.classid = CAST('pg_rewrite' AS regclass)
     AND d.refclassid = CAST('pg_class' AS regclass)
 )
-SELECT CAST(CAST(oid AS regclass) AS text) FROM seen
+SELECT DISTINCT CAST(CAST(oid AS regclass) AS text) FROM seen
 WHERE oid <> CAST(to_regclass(:name) AS oid) ORDER BY 1
 """
 
@@ -163,9 +227,42 @@ class Tables:
         """Tables whose foreign keys point to a table."""
         return [row[0] for row in self._ask(_REFERENCING, table)]
 
-    def views_on(self, table: str) -> list[str]:
-        """Views that read a table, and those that read these."""
-        return [row[0] for row in self._ask(_VIEWS, table)]
+    def views_on(self, table: str, column: str | None = None) -> list[str]:
+        """Views that read a table, or a column of it, and those that read these."""
+        part = _folded(column) if column is not None else None
+        return [row[0] for row in self._ask(_VIEWS, table, part)]
+
+    def is_not_null(self, table: str, column: str) -> bool | None:
+        """Whether a column is NOT NULL."""
+        found: bool | None = self._first(_NOT_NULL, table, _folded(column))
+        return found
+
+    def is_validated(self, table: str, constraint: str) -> bool | None:
+        """Whether a constraint holds for all rows that are there."""
+        found: bool | None = self._first(_VALIDATED, table, _folded(constraint))
+        return found
+
+    def joined(self, table: str, column: str) -> list[str]:
+        """Tables at the other ends of a column's foreign keys, from it and to it."""
+        return [row[0] for row in self._ask(_JOINED, table, _folded(column))]
+
+    def emptied_with(self, table: str) -> list[str]:
+        """Tables that TRUNCATE ... CASCADE takes along."""
+        return [row[0] for row in self._ask(_EMPTIED, table)]
+
+    def read_by(self, view: str) -> list[str]:
+        """Tables and views that a view reads, and those that these read."""
+        return [row[0] for row in self._ask(_READ_BY, view)]
+
+    def parent_of(self, partition: str) -> str | None:
+        """The partitioned table that a table is a partition of."""
+        rows = self._ask(_PARTITION, partition)
+        return rows[0][0] if rows else None
+
+    def default_of(self, table: str) -> str | None:
+        """The default partition of a table."""
+        rows = self._ask(_PARTITION, table)
+        return rows[0][1] if rows else None
 
     def is_there(self, name: str) -> bool:
         """Whether there is such a relation now."""

@@ -5,6 +5,8 @@
     alter.py     ALTER TABLE, action by action
     columns.py   columns that are added, or get another type
     create.py    CREATE and DROP
+    queries.py   SELECT, INSERT, UPDATE, DELETE, MERGE; WITH
+    calls.py     functions that a text calls
     meanwhile.py what earlier statements make doubtful
     rules.py     every other verb, and ``weigh()``
 

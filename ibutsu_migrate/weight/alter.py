@@ -5,7 +5,7 @@ Source: PostgreSQL, ``AlterTableGetLockLevel`` in tablecmds.c; the page "ALTER T
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from .columns import added_column, changed_type
@@ -35,18 +35,22 @@ class Action:
         self.destroys = destroys + (", and what depends on it" if cascade else "")
 
 
-def alter_table(words: Words, catalogue: Catalogue) -> Weight:
-    """``ALTER TABLE``, from the word behind TABLE on."""
+def alter_table(
+    words: Words, catalogue: Catalogue, verb: str = "ALTER TABLE"
+) -> Weight:
+    """``ALTER TABLE``, ``ALTER MATERIALIZED VIEW``: from the word behind it on."""
     if words.accept("ALL"):
-        return Weight("ALTER TABLE ALL", is_known=False)
-    words.accept("IF", "EXISTS")
+        return Weight(f"{verb} ALL", is_known=False)
+    if_there = words.accept("IF", "EXISTS")
     words.accept("ONLY")
     table = words.name()
     words.accept("*")
     actions = [_action(table, part, catalogue) for part in words.parts()]
-    kind = f"ALTER TABLE {', '.join(dict.fromkeys(each.kind for each in actions))}"
+    kind = f"{verb} {', '.join(dict.fromkeys(each.kind for each in actions))}"
     if not actions or not all(each.locks for each in actions):
         return Weight(kind, is_known=False)
+    if if_there and catalogue.is_there(table) is False:
+        return Weight(kind)
     gone = [each.destroys for each in actions if each.destroys]
     locks = merged(lock for each in actions for lock in each.locks)
     return Weight(kind, locks, destroys="; ".join(gone))
@@ -128,9 +132,13 @@ def _drop(table: str, words: Words, catalogue: Catalogue) -> Action:
     words.accept("COLUMN")
     words.accept("IF", "EXISTS")
     column = words.name()
+    others = catalogue.joined(table, column)
+    if cascade:
+        others = [*others, *catalogue.views_on(table, column)]
     return Action(
         "DROP COLUMN",
         TableLock(table, _STRONGEST),
+        *(TableLock(other, _STRONGEST) for other in others),
         destroys=f"column {column} of {table}",
         cascade=cascade,
     )
@@ -138,17 +146,19 @@ def _drop(table: str, words: Words, catalogue: Catalogue) -> Action:
 
 def _alter(table: str, words: Words, catalogue: Catalogue) -> Action:
     if words.accept("CONSTRAINT"):
-        return Action("ALTER CONSTRAINT")
+        return _alter_constraint(table, words, catalogue)
     words.accept("COLUMN")
     column = words.name()
     if words.accept("TYPE") or words.accept("SET", "DATA", "TYPE"):
         return Action(
-            "ALTER COLUMN TYPE", changed_type(table, column, words, catalogue)
+            "ALTER COLUMN TYPE", *changed_type(table, column, words, catalogue)
         )
     if words.accept("SET", "NOT", "NULL"):
         # A validated CHECK that says the same spares the scan.
         checked = catalogue.has_checks(table, column)
         scans = True if checked is False else None
+        if catalogue.is_not_null(table, column):
+            scans = False
         return Action("SET NOT NULL", TableLock(table, _STRONGEST, scans=scans))
     for known in (
         *(("DROP", "NOT", "NULL"), ("SET", "DEFAULT"), ("DROP", "DEFAULT")),
@@ -160,16 +170,30 @@ def _alter(table: str, words: Words, catalogue: Catalogue) -> Action:
             return Action(" ".join(known), TableLock(table, _STRONGEST))
     if words.accept("SET", "STATISTICS") or words.word(1) == "(":
         return Action("ALTER COLUMN SET", TableLock(table, _MILD))
+    if words.word() == "SET" and words.word(1) in _OF_IDENTITY:
+        return Action("SET (identity)", TableLock(table, _STRONGEST))
     return Action("ALTER COLUMN")
+
+
+def _alter_constraint(table: str, words: Words, catalogue: Catalogue) -> Action:
+    """When it is checked; what PostgreSQL 18 has besides has no rule."""
+    words.name()
+    rest = words.rest()
+    while rest.word() in ("NOT", "DEFERRABLE", "INITIALLY", "DEFERRED", "IMMEDIATE"):
+        rest.step()
+    if not rest.is_end:
+        return Action("ALTER CONSTRAINT")
+    return Action("ALTER CONSTRAINT", TableLock(table, _STRONGEST))
 
 
 def _set(table: str, words: Words, catalogue: Catalogue) -> Action:
     if words.word() == "(":
         strong = "USER_CATALOG_TABLE" in words.text().upper()
         return Action("SET (...)", TableLock(table, _STRONGEST if strong else _MILD))
-    if words.word() in ("LOGGED", "UNLOGGED", "TABLESPACE"):
+    if words.word() in ("LOGGED", "UNLOGGED", "TABLESPACE", "ACCESS"):
         lock = TableLock(table, _STRONGEST, rewrites=True, scans=True)
-        return Action(f"SET {words.word()}", lock)
+        method = " METHOD" if words.word() == "ACCESS" else ""
+        return Action(f"SET {words.word()}{method}", lock)
     if words.accept("WITHOUT", "CLUSTER"):
         return Action("SET WITHOUT CLUSTER", TableLock(table, _MILD))
     if words.accept("WITHOUT", "OIDS"):
@@ -197,7 +221,10 @@ def _replica(table: str, words: Words, catalogue: Catalogue) -> Action:
 
 def _validate(table: str, words: Words, catalogue: Catalogue) -> Action:
     words.accept("CONSTRAINT")
-    others = catalogue.referenced(table, words.name())
+    name = words.name()
+    if catalogue.is_validated(table, name):
+        return Action("VALIDATE CONSTRAINT", TableLock(table, _MILD))
+    others = catalogue.referenced(table, name)
     return Action(
         "VALIDATE CONSTRAINT",
         TableLock(table, _MILD, scans=True),
@@ -242,8 +269,10 @@ def _no(table: str, words: Words, catalogue: Catalogue) -> Action:
 def _attach(table: str, words: Words, catalogue: Catalogue) -> Action:
     words.accept("PARTITION")
     # A validated CHECK that says the same spares the scan.
-    part = TableLock(words.name(), _STRONGEST, scans=None)
-    return Action("ATTACH PARTITION", TableLock(table, _MILD), part)
+    name = words.name()
+    part = TableLock(name, _STRONGEST, scans=None)
+    around = beside_partition(table, catalogue, merging=catalogue.referenced(name))
+    return Action("ATTACH PARTITION", TableLock(table, _MILD), part, *around)
 
 
 def _detach(table: str, words: Words, catalogue: Catalogue) -> Action:
@@ -251,9 +280,56 @@ def _detach(table: str, words: Words, catalogue: Catalogue) -> Action:
     part = TableLock(words.name(), _STRONGEST)
     mild = words.word() in ("CONCURRENTLY", "FINALIZE")
     mode = _MILD if mild else _STRONGEST
-    return Action("DETACH PARTITION", TableLock(table, mode), part)
+    locks = [TableLock(table, mode), part]
+    if not mild:
+        locks += beside_partition(table, catalogue, leaving=True)
+    return Action("DETACH PARTITION", *locks)
 
 
+def beside_partition(
+    table: str,
+    catalogue: Catalogue,
+    *,
+    merging: Collection[str] = (),
+    leaving: bool = False,
+) -> list[TableLock]:
+    """What else is locked where a table gets a partition, or loses one.
+
+    Args:
+        table: The partitioned one.
+        catalogue: Knows the others: the default partition, and where foreign keys lead
+            from and to. Theirs are triggers, which are made or dropped.
+        merging: Tables that foreign keys of a table that becomes a partition point to:
+            such a key becomes a part of the parent's.
+        leaving: Whether it loses one.
+
+    Source: ``ATExecAttachPartition``, ``DetachPartitionFinalize`` in tablecmds.c.
+    """
+    default = catalogue.default_of(table)
+    shared = "SHARE ROW EXCLUSIVE"
+    locks = [
+        TableLock(other, _STRONGEST if other in merging else shared)
+        for other in catalogue.referenced(table)
+    ]
+    locks += [
+        # Rows may point to what leaves.
+        TableLock(other, _STRONGEST, scans=None)
+        if leaving
+        else TableLock(other, shared)
+        for other in catalogue.referencing(table)
+    ]
+    if default is not None:
+        scans = False if leaving else None
+        locks.append(TableLock(default, _STRONGEST, scans=scans))
+    return locks
+
+
+_OF_IDENTITY: Final = frozenset(
+    (
+        *("START", "INCREMENT", "MINVALUE", "MAXVALUE", "NO", "CACHE", "CYCLE"),
+        "SEQUENCE",
+    )
+)
 _BY_WORD: Final[dict[str, Callable[[str, Words, Catalogue], Action]]] = {
     "ADD": _add,
     "ALTER": _alter,

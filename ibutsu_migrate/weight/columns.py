@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from .calls import are_volatile
 from .locks import Catalogue, Known, TableLock, either
 from .words import Words
 
@@ -110,7 +111,9 @@ def _domain(words: Words, catalogue: Catalogue) -> Known:
     quoted = bool(words.tokens) and words.tokens[0][0] == "QUOTED"
     if not quoted and words.word() in _BUILT_IN | _SERIAL:
         return False
-    return catalogue.is_constrained(words.name())
+    name = words.name()
+    # Of an array's elements nothing is asked where there are none.
+    return False if words.word() in ("[", "ARRAY") else catalogue.is_constrained(name)
 
 
 def _default(words: Words, catalogue: Catalogue) -> tuple[Known, bool]:
@@ -125,31 +128,16 @@ def _default(words: Words, catalogue: Catalogue) -> tuple[Known, bool]:
     # NULL is a value, where a default begins with it.
     if rest.at == begin and rest.accept("NULL"):
         return False, False
-    return _is_volatile(Words(rest.sql, rest.tokens[begin : rest.at]), catalogue), True
-
-
-def _is_volatile(words: Words, catalogue: Catalogue) -> Known:
-    """Whether one of the functions that are called is."""
-    found: list[Known] = []
-    while not words.is_end:
-        if words.accept(":", ":"):
-            # A type, whatever is in its parentheses.
-            words.name()
-            if words.word() == "(":
-                words.step()
-            continue
-        name = words.name()
-        if name and words.word() == "(":
-            found.append(catalogue.is_volatile(name))
-        if not name:
-            words.at += 1
-    return either(found)
+    return are_volatile(Words(rest.sql, rest.tokens[begin : rest.at]), catalogue), True
 
 
 def changed_type(
     table: str, column: str, words: Words, catalogue: Catalogue
-) -> TableLock:
-    """``ALTER [COLUMN] name [SET DATA] TYPE type [USING ...]``, from the type on."""
+) -> list[TableLock]:
+    """``ALTER [COLUMN] name [SET DATA] TYPE type [USING ...]``, from the type on.
+
+    Foreign keys of the column are made anew, with triggers on both tables.
+    """
     begin = words.at
     words.find("USING", "COLLATE")
     new = Words(words.sql, words.tokens[begin : words.at]).text()
@@ -161,7 +149,12 @@ def changed_type(
     if rewrites is False:
         # A constraint that speaks of the column is checked again.
         scans = catalogue.has_checks(table, column)
-    return TableLock(table, "ACCESS EXCLUSIVE", rewrites, scans)
+    others = catalogue.joined(table, column)
+    looked_up = False if rewrites is False else None
+    return [
+        TableLock(table, "ACCESS EXCLUSIVE", rewrites, scans),
+        *(TableLock(other, "ACCESS EXCLUSIVE", scans=looked_up) for other in others),
+    ]
 
 
 def _rewrites(old: str | None, new: str) -> Known:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from .alter import beside_partition
 from .locks import Catalogue, TableLock, Weight, merged
+from .queries import made_from
 from .words import Words
 
 STRONGEST: Final = "ACCESS EXCLUSIVE"
@@ -21,9 +23,15 @@ _FREE: Final = frozenset(
         *("TABLESPACE", "TYPE"),
     )
 )
+# What may be missing where IF EXISTS is said.
+_RELATIONS: Final = frozenset(
+    ("TABLE", "INDEX", "VIEW", "MATERIALIZED_VIEW", "SEQUENCE")
+)
 
 
-def create(kind: str, subject: str, name: str, words: Words) -> Weight:
+def create(
+    kind: str, subject: str, name: str, words: Words, catalogue: Catalogue
+) -> Weight:
     """``CREATE ...``, from its first word on.
 
     Args:
@@ -31,16 +39,24 @@ def create(kind: str, subject: str, name: str, words: Words) -> Weight:
         subject: What is made, as the classifier calls it.
         name: Of that.
         words: All of the statement.
+        catalogue: The database as it is before.
     """
     if subject in _FREE:
-        # A body that is no string is read at once, with the tables in it.
-        return Weight(kind, is_known=not words.has("ATOMIC"))
+        # A body that is no string is read at once, with the tables in it; so is what
+        # CREATE SCHEMA makes besides.
+        more = subject == "SCHEMA" and Words(words.sql, words.tokens[1:]).has("CREATE")
+        return Weight(kind, is_known=not words.has("ATOMIC") and not more)
     if subject == "TABLE":
-        return _table(kind, name, words)
+        if _is_there_already(name, words, catalogue):
+            return Weight(kind)
+        return _table(kind, name, words, catalogue)
+    if subject == "MATERIALIZED_VIEW" and words.find("AS"):
+        return made_from(kind, name, words, catalogue)
     if subject == "INDEX":
-        return _index(kind, words)
+        return _index(kind, name, words, catalogue)
     if subject == "VIEW":
         again = words.accept("CREATE", "OR", "REPLACE")
+        again = again and catalogue.is_there(name) is not False
         return Weight(kind, (TableLock(name, STRONGEST),) if again else ())
     if subject in ("TRIGGER", "POLICY") and words.find("ON"):
         words.step()
@@ -58,15 +74,23 @@ def create(kind: str, subject: str, name: str, words: Words) -> Weight:
     return Weight(kind, is_known=False)
 
 
-def _table(kind: str, name: str, words: Words) -> Weight:
+def _is_there_already(name: str, words: Words, catalogue: Catalogue) -> bool:
+    """Whether IF NOT EXISTS leaves nothing to do."""
+    return words.has("IF") and catalogue.is_there(name) is True
+
+
+def _table(kind: str, name: str, words: Words, catalogue: Catalogue) -> Weight:
     locks: list[TableLock] = []
     if words.has("AS"):
-        return Weight(f"{kind} AS", is_known=False)
+        words.find("AS")
+        return made_from(f"{kind} AS", name, words, catalogue)
     rest = words.rest()
     if rest.find("PARTITION") and rest.word(1) == "OF":
         rest.at += 2
+        parent = rest.name()
         # The default partition, if there is one, is looked through.
-        locks.append(TableLock(rest.name(), STRONGEST, scans=None))
+        locks.append(TableLock(parent, STRONGEST, scans=None))
+        locks += beside_partition(parent, catalogue)
     rest = words.rest()
     if rest.find("INHERITS"):
         rest.step()
@@ -92,14 +116,15 @@ def _elements(inside: Words) -> list[TableLock]:
     return locks
 
 
-def _index(kind: str, words: Words) -> Weight:
+def _index(kind: str, name: str, words: Words, catalogue: Catalogue) -> Weight:
     concurrently = words.has("CONCURRENTLY")
+    there = bool(name) and _is_there_already(name, words, catalogue)
     if not words.find("ON"):
         return Weight(kind, is_known=False)
     words.step()
     words.accept("ONLY")
     mode = MILD if concurrently else "SHARE"
-    return Weight(kind, (TableLock(words.name(), mode, scans=True),))
+    return Weight(kind, (TableLock(words.name(), mode, scans=not there),))
 
 
 def drop(
@@ -112,6 +137,10 @@ def drop(
         words.step()
         return Weight(kind, (TableLock(words.name(), STRONGEST),))
     names = _names_from(words, name)
+    if subject in _RELATIONS and words.has("IF"):
+        names = [each for each in names if catalogue.is_there(each) is not False]
+        if not names:
+            return Weight(kind)
     if subject == "TABLE":
         return _drop_tables(kind, names, cascade, catalogue)
     if subject == "INDEX":
@@ -144,6 +173,11 @@ def _drop_tables(
     if cascade:
         for name in names:
             others += [*catalogue.referencing(name), *catalogue.views_on(name)]
+    for name in names:
+        parent = catalogue.parent_of(name)
+        if parent is not None and parent not in names:
+            default = catalogue.default_of(parent)
+            others += [parent, *([default] if default is not None else ())]
     locks = [TableLock(each, STRONGEST) for each in (*names, *others)]
     gone = f"table {', '.join(names)}" + (", and what depends on it" if cascade else "")
     return Weight(kind, merged(locks), destroys=gone)

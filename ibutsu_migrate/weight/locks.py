@@ -122,8 +122,32 @@ class Catalogue(Protocol):
     def referencing(self, table: str) -> list[str]:
         """Tables whose foreign keys point to a table."""
 
-    def views_on(self, table: str) -> list[str]:
-        """Views that read a table, and those that read these."""
+    def views_on(self, table: str, column: str | None = None) -> list[str]:
+        """Views that read a table, or a column of it, and those that read these."""
+
+    def is_there(self, name: str) -> bool | None:
+        """Whether there is such a relation."""
+
+    def is_not_null(self, table: str, column: str) -> bool | None:
+        """Whether a column is NOT NULL."""
+
+    def is_validated(self, table: str, constraint: str) -> bool | None:
+        """Whether a constraint holds for all rows that are there."""
+
+    def joined(self, table: str, column: str) -> list[str]:
+        """Tables at the other ends of a column's foreign keys, from it and to it."""
+
+    def emptied_with(self, table: str) -> list[str]:
+        """Tables that TRUNCATE ... CASCADE takes along."""
+
+    def read_by(self, view: str) -> list[str]:
+        """Tables and views that a view reads, and those that these read."""
+
+    def parent_of(self, partition: str) -> str | None:
+        """The partitioned table that a table is a partition of."""
+
+    def default_of(self, table: str) -> str | None:
+        """The default partition of a table."""
 
 
 class Nothing:
@@ -157,6 +181,38 @@ class Nothing:
         """None at all."""
         return []
 
-    def views_on(self, table: str) -> list[str]:
+    def views_on(self, table: str, column: str | None = None) -> list[str]:
         """None at all."""
         return []
+
+    def is_there(self, name: str) -> bool | None:
+        """None."""
+        return None
+
+    def is_not_null(self, table: str, column: str) -> bool | None:
+        """None."""
+        return None
+
+    def is_validated(self, table: str, constraint: str) -> bool | None:
+        """None."""
+        return None
+
+    def joined(self, table: str, column: str) -> list[str]:
+        """None at all."""
+        return []
+
+    def emptied_with(self, table: str) -> list[str]:
+        """None at all."""
+        return []
+
+    def read_by(self, view: str) -> list[str]:
+        """None at all."""
+        return []
+
+    def parent_of(self, partition: str) -> str | None:
+        """None."""
+        return None
+
+    def default_of(self, table: str) -> str | None:
+        """None."""
+        return None

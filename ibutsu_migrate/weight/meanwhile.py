@@ -8,6 +8,10 @@ from .locks import Catalogue, Weight
 
 _ALTER: Final = "ALTER TABLE"
 _OF_FUNCTIONS: Final = ("CREATE FUNCTION", "ALTER FUNCTION", "DROP FUNCTION")
+_OF_NAMES: Final = (
+    *("CREATE VIEW", "CREATE INDEX", "CREATE SEQUENCE", "ALTER INDEX", "ALTER VIEW"),
+    *("ALTER SEQUENCE", "SET", "RESET"),
+)
 _OF_TYPES: Final = ("CREATE DOMAIN", "ALTER DOMAIN", "DROP DOMAIN", "ALTER TYPE")
 
 
@@ -23,7 +27,7 @@ class Meanwhile:
         self._made: set[str] = set()
         self._changed: set[str] = set()
         self._pointed: dict[str, list[str]] = {}
-        self._functions = self._types = self._all = False
+        self._functions = self._types = self._names = self._all = False
 
     def has_made(self, table: str) -> bool:
         """Whether a statement has made the table."""
@@ -42,6 +46,9 @@ class Meanwhile:
             self._made.update(map(key, weight.creates))
         self._functions |= weight.kind.startswith(_OF_FUNCTIONS)
         self._types |= weight.kind.startswith(_OF_TYPES)
+        # Views, indexes and sequences are not among what is noted as made.
+        self._names |= weight.kind.startswith(_OF_NAMES) or "RENAME" in weight.kind
+        self._names |= "SET SCHEMA" in weight.kind
         tables = [*weight.creates, *(lock.relation for lock in weight.locks)]
         if tables and weight.kind.startswith((_ALTER, "CREATE TABLE")):
             first, *others = tables
@@ -84,9 +91,47 @@ class Meanwhile:
         """Tables whose foreign keys point to a table."""
         return self._now.referencing(table)
 
-    def views_on(self, table: str) -> list[str]:
-        """Views that read a table, and those that read these."""
-        return self._now.views_on(table)
+    def views_on(self, table: str, column: str | None = None) -> list[str]:
+        """Views that read a table, or a column of it, and those that read these."""
+        return self._now.views_on(table, column)
+
+    def is_there(self, name: str) -> bool | None:
+        """Whether there is such a relation; what was dropped may be said to be."""
+        if self.has_made(name) or self._now.is_there(name):
+            return True
+        return None if self._all or self._names else self._now.is_there(name)
+
+    def is_not_null(self, table: str, column: str) -> bool | None:
+        """Whether a column is NOT NULL."""
+        if self._is_doubtful(table):
+            return None
+        return self._now.is_not_null(table, column)
+
+    def is_validated(self, table: str, constraint: str) -> bool | None:
+        """Whether a constraint holds for all rows that are there."""
+        if self._is_doubtful(table):
+            return None
+        return self._now.is_validated(table, constraint)
+
+    def joined(self, table: str, column: str) -> list[str]:
+        """Tables at the other ends of a column's foreign keys, from it and to it."""
+        return [*self._now.joined(table, column), *self._pointed.get(key(table), [])]
+
+    def emptied_with(self, table: str) -> list[str]:
+        """Tables that TRUNCATE ... CASCADE takes along."""
+        return self._now.emptied_with(table)
+
+    def read_by(self, view: str) -> list[str]:
+        """Tables and views that a view reads, and those that these read."""
+        return self._now.read_by(view)
+
+    def parent_of(self, partition: str) -> str | None:
+        """The partitioned table that a table is a partition of."""
+        return self._now.parent_of(partition)
+
+    def default_of(self, table: str) -> str | None:
+        """The default partition of a table."""
+        return self._now.default_of(table)
 
 
 def key(name: str) -> str:

@@ -10,6 +10,7 @@ from .._core import sql_facts
 from .alter import alter_table
 from .create import MILD, STRONGEST, create, drop
 from .locks import MODES, Catalogue, TableLock, Weight, merged
+from .queries import insert, query
 from .words import Words
 
 # Statements that touch no table.
@@ -20,13 +21,17 @@ _FREE: Final = frozenset(
         *("CHECKPOINT", "GRANT", "REVOKE", "DEALLOCATE", "CLOSE"),
     )
 )
+# Rows are read or changed, perhaps behind a WITH.
+_ROWS: Final = frozenset(
+    ("DELETE", "INSERT", "MERGE", "SELECT", "TABLE", "UPDATE", "VALUES", "WITH")
+)
 _NAMED: Final = frozenset(("CREATE", "ALTER", "DROP", "REINDEX", "REFRESH"))
 # Objects whose own relation COMMENT and the like lock.
 _RELATIONS: Final = frozenset(("TABLE", "VIEW", "INDEX", "SEQUENCE", "COLUMN"))
 _NO_RELATIONS: Final = frozenset(
     (
         *("SCHEMA", "TYPE", "DOMAIN", "FUNCTION", "PROCEDURE", "EXTENSION"),
-        *("DATABASE", "ROLE", "TABLESPACE"),
+        *("DATABASE", "ROLE", "STATISTICS", "TABLESPACE"),
     )
 )
 
@@ -46,6 +51,8 @@ def weigh(sql: str, catalogue: Catalogue) -> Weight:
     kind = verb.replace("_", " ")
     if verb in _NAMED and subject not in ("NONE", "OTHER"):
         kind = f"{kind} {subject.replace('_', ' ')}"
+    elif verb in _NAMED and (of_roles := _of_roles(verb, Words(raw))):
+        return Weight(of_roles)
     if facts["concurrently"]:
         kind += " CONCURRENTLY"
     own = facts["own_transaction"]
@@ -55,13 +62,15 @@ def weigh(sql: str, catalogue: Catalogue) -> Weight:
     name = raw[begin : begin + facts["name_len"]].decode("utf-8", "replace")
     words = Words(raw)
     if verb == "CREATE":
-        found = create(kind, subject, name, words)
+        found = create(kind, subject, name, words, catalogue)
     elif verb == "DROP":
         found = drop(kind, subject, name, words, catalogue)
     elif verb == "ALTER":
         found = _alter(kind, subject, name, words, catalogue)
     elif verb in _FREE:
         found = Weight(kind)
+    elif verb in _ROWS:
+        found = query(kind, words, catalogue)
     elif verb in _RULES:
         words.step()
         found = _RULES[verb](kind, words, catalogue)
@@ -70,30 +79,65 @@ def weigh(sql: str, catalogue: Catalogue) -> Weight:
     return replace(found, own_transaction=own) if own else found
 
 
+def _of_roles(verb: str, words: Words) -> str:
+    """CREATE ROLE and its kin, which touch no table; empty for anything else."""
+    words.step()
+    if words.accept("DEFAULT", "PRIVILEGES"):
+        return f"{verb} DEFAULT PRIVILEGES"
+    subject = words.word()
+    is_role = subject in ("ROLE", "GROUP") or (
+        subject == "USER" and words.word(1) != "MAPPING"
+    )
+    return f"{verb} {subject}" if is_role else ""
+
+
 def _alter(
     kind: str, subject: str, name: str, words: Words, catalogue: Catalogue
 ) -> Weight:
     words.step()
     if words.accept("TABLE"):
         return alter_table(words, catalogue)
+    if words.accept("MATERIALIZED", "VIEW"):
+        return alter_table(words, catalogue, kind)
+    if words.has("IF") and catalogue.is_there(name) is False:
+        return Weight(kind)
+    if subject == "DOMAIN":
+        return Weight(kind, is_known=_touches_no_rows(words))
     if subject == "SEQUENCE":
         strong = words.has("RENAME", "OWNER") or "SCHEMA" in words.text().upper()
         # nextval() waits for the weaker one too.
         mode = STRONGEST if strong else "SHARE ROW EXCLUSIVE"
         return Weight(kind, (TableLock(name, mode, rewrites=None),))
-    if subject in ("FUNCTION", "PROCEDURE", "SCHEMA", "DATABASE", "SYSTEM"):
+    free = ("FUNCTION", "PROCEDURE", "SCHEMA", "DATABASE", "SYSTEM", "STATISTICS")
+    if subject in free:
         return Weight(kind)
     if subject == "TYPE":
         # ATTRIBUTEs may be those of a table's rows.
         return Weight(kind, is_known="ATTRIBUTE" not in words.text().upper())
     if subject == "VIEW":
         return Weight(kind, (TableLock(name, STRONGEST),))
-    if subject in ("TRIGGER", "POLICY", "RULE") and words.find("ON"):
+    named = subject in ("TRIGGER", "POLICY", "RULE") and not words.has("DEPENDS")
+    if named and words.find("ON"):
         words.step()
         return Weight(kind, (TableLock(words.name(), STRONGEST),))
     if subject == "INDEX":
         return _alter_index(kind, name, words)
     return Weight(kind, is_known=False)
+
+
+def _touches_no_rows(words: Words) -> bool:
+    """Whether an ALTER DOMAIN looks through no table that has such a column."""
+    words.step()
+    words.name()
+    if words.accept("ADD"):
+        while words.find("NOT"):
+            if words.word(1) == "VALID":
+                return True
+            words.step()
+        return False
+    return words.word() in ("DROP", "RENAME", "OWNER") or any(
+        words.accept("SET", word) for word in ("DEFAULT", "SCHEMA")
+    )
 
 
 def _alter_index(kind: str, name: str, words: Words) -> Weight:
@@ -105,57 +149,14 @@ def _alter_index(kind: str, name: str, words: Words) -> Weight:
     return Weight(kind, is_known=False)
 
 
-def _insert(kind: str, words: Words, catalogue: Catalogue) -> Weight:
-    words.accept("INTO")
-    return Weight(kind, (TableLock(words.name(), "ROW EXCLUSIVE"),))
-
-
-def _update(kind: str, words: Words, catalogue: Catalogue) -> Weight:
-    words.accept("ONLY")
-    table = words.name()
-    # Which plan a WHERE gets is not in the text.
-    scans = None if words.has("WHERE") else True
-    return Weight(kind, (TableLock(table, "ROW EXCLUSIVE", scans=scans),))
-
-
-def _delete(kind: str, words: Words, catalogue: Catalogue) -> Weight:
-    words.accept("FROM")
-    words.accept("ONLY")
-    table = words.name()
-    scans = None if words.has("WHERE") else True
-    locks = (TableLock(table, "ROW EXCLUSIVE", scans=scans),)
-    return Weight(kind, locks, destroys=f"rows of {table}")
-
-
-def _merge(kind: str, words: Words, catalogue: Catalogue) -> Weight:
-    words.accept("INTO")
-    words.accept("ONLY")
-    table = words.name()
-    gone = f"rows of {table}" if words.has("DELETE") else ""
-    locks = (TableLock(table, "ROW EXCLUSIVE", scans=None),)
-    return Weight(kind, locks, destroys=gone)
-
-
-def _select(kind: str, words: Words, catalogue: Catalogue) -> Weight:
-    """A query that calls something is there for what that does."""
-    called = any(
-        words.tokens[at][0] in ("WORD", "QUOTED")
-        and words.tokens[at + 1][0] == "SYMBOL"
-        and words.sql[words.tokens[at + 1][1] : words.tokens[at + 1][2]] == b"("
-        for at in range(len(words.tokens) - 1)
-    )
-    into = words.has("INTO", "FOR")
-    return Weight(kind, is_known=not called and not into)
-
-
 def _truncate(kind: str, words: Words, catalogue: Catalogue) -> Weight:
     words.accept("TABLE")
     tables = words.names()
-    others: list[str] = []
     if words.has("CASCADE"):
-        others = [other for table in tables for other in catalogue.referencing(table)]
-    locks = [TableLock(each, STRONGEST) for each in (*tables, *others)]
-    return Weight(kind, merged(locks), destroys=f"all rows of {', '.join(tables)}")
+        tables += [other for each in tables for other in catalogue.emptied_with(each)]
+    tables = list(dict.fromkeys(tables))
+    locks = tuple(TableLock(each, STRONGEST) for each in tables)
+    return Weight(kind, locks, destroys=f"all rows of {', '.join(tables)}")
 
 
 def _lock(kind: str, words: Words, catalogue: Catalogue) -> Weight:
@@ -168,7 +169,9 @@ def _lock(kind: str, words: Words, catalogue: Catalogue) -> Weight:
         mode = " ".join(mode.split())
     if mode not in MODES:
         return Weight(kind, is_known=False)
-    return Weight(kind, tuple(TableLock(table, mode) for table in tables))
+    # Of a view what it reads is locked too.
+    tables += [under for table in tables for under in catalogue.read_by(table)]
+    return Weight(kind, merged(TableLock(table, mode) for table in tables))
 
 
 def _comment(kind: str, words: Words, catalogue: Catalogue) -> Weight:
@@ -178,7 +181,8 @@ def _comment(kind: str, words: Words, catalogue: Catalogue) -> Weight:
     words.step()
     if subject in _NO_RELATIONS:
         return Weight(kind)
-    if subject == "CONSTRAINT" and words.find("ON"):
+    parts = ("CONSTRAINT", "TRIGGER", "POLICY", "RULE")
+    if subject in parts and words.find("ON"):
         words.step()
         is_domain = words.word() == "DOMAIN"
         lock = TableLock(words.name(), "ACCESS SHARE")
@@ -195,7 +199,9 @@ def _refresh(kind: str, words: Words, catalogue: Catalogue) -> Weight:
     words.accept("MATERIALIZED", "VIEW")
     mild = words.accept("CONCURRENTLY")
     mode = "EXCLUSIVE" if mild else STRONGEST
-    return Weight(kind, (TableLock(words.name(), mode, not mild, True),))
+    # Only what is there already is compared; what is written anew may have indexes.
+    scans = True if mild else None
+    return Weight(kind, (TableLock(words.name(), mode, not mild, scans),))
 
 
 def _reindex(kind: str, words: Words, catalogue: Catalogue) -> Weight:
@@ -257,15 +263,10 @@ _RULES: Final[dict[str, _Rule]] = {
     "ANALYZE": _analyze,
     "CLUSTER": _cluster,
     "COMMENT": _comment,
-    "DELETE": _delete,
-    "INSERT": _insert,
-    "COPY_IN": _insert,
+    "COPY_IN": insert,
     "LOCK": _lock,
-    "MERGE": _merge,
     "REFRESH": _refresh,
     "REINDEX": _reindex,
-    "SELECT": _select,
     "TRUNCATE": _truncate,
-    "UPDATE": _update,
     "VACUUM": _vacuum,
 }
