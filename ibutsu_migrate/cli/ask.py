@@ -11,6 +11,7 @@ from alembic.util import CommandError
 
 from ..advice import explain_no_rights
 from ..colours import failed
+from ..runtime.look import OTHERS
 from ..troubles import URL_ATTRIBUTE, explained, notes
 from .program import FAILED, write
 
@@ -23,6 +24,11 @@ Answer = TypeVar("Answer")
 
 STATUS: Final = "ibutsu_migrate.status"
 """Where a command leaves its exit status in ``config.attributes``."""
+
+_ONE_OF: Final = (
+    "env.py connects to {} databases: only the first was looked at. For another one "
+    "let env.py choose it, by -x for example."
+)
 
 
 def tell(
@@ -56,6 +62,9 @@ def tell(
         config.attributes[STATUS] = FAILED
         return
     if not _is_wanted(config, "quiet"):
+        others = config.attributes.get(OTHERS, 0)
+        if others:
+            print(_ONE_OF.format(others + 1), file=sys.stderr)
         write(
             json.dumps(as_json(answer), indent=2) + "\n"
             if as_json is not None

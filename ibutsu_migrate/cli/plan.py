@@ -1,4 +1,4 @@
-"""``plan``: what an upgrade would do, told."""
+"""``plan``: what an upgrade or downgrade would do, told."""
 
 from __future__ import annotations
 
@@ -31,18 +31,21 @@ _WHENCE: Final = {
 }
 
 
-def plan(config: Config, json: bool, no_sql: bool, revision: str) -> None:
-    """Tell what ``upgrade`` would do.
+def plan(
+    config: Config, json: bool, no_sql: bool, downgrade: bool, revision: str
+) -> None:
+    """Tell what ``upgrade`` or ``downgrade`` would do.
 
     Args:
         config: Alembic's.
         json: For programs.
         no_sql: Whether to leave the revisions' code alone.
+        downgrade: Whether the way leads down, where the target may mean both.
         revision: The target.
     """
     tell(
         config,
-        lambda: look(config, revision, sql=not no_sql),
+        lambda: look(config, revision, sql=not no_sql, downgrade=downgrade),
         as_text,
         (lambda found: {"schema": SCHEMA, **found.as_json()}) if json else None,
         lambda found: found.exit_code,
@@ -67,9 +70,16 @@ def _first(found: Plan) -> str:
     if found.exit_code in (4, 5) and not found.revisions:
         return f"{at}: nothing is planned from there."
     if not found.revisions:
-        return f"{at}: nothing to do for {found.target}."
+        return f"{at}: nothing to do for {_target(found)}."
     count = counted(len(found.revisions), "revision")
+    if found.direction == "downgrade":
+        return f"{at}; {count} to take back ({_target(found)})."
     return f"{at}; {count} to go to {found.target}."
+
+
+def _target(found: Plan) -> str:
+    down = "downgrade " if found.direction == "downgrade" else ""
+    return f"{down}{found.target}"
 
 
 def _revision(revision: PlannedRevision) -> Iterator[str]:
@@ -148,7 +158,7 @@ def _sum(found: Plan) -> Iterator[str]:
     if asked:
         yield f"Needs approval: {', '.join(asked)}."
     if found.exit_code in (2, 3):
-        yield f"Next: `alembic upgrade {found.target}`."
+        yield f"Next: `alembic {found.direction} {found.target}`."
 
 
 def _path(file: str) -> str:

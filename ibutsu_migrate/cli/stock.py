@@ -28,7 +28,8 @@ _HELP: Final = {
     ),
     "log": "Tell which runs the database remembers: who, when, what, how it ended.",
     "plan": (
-        "Show what an upgrade would do: revisions, SQL, locks, sizes. Changes nothing."
+        "Show what an upgrade or downgrade would do: revisions, SQL, locks, sizes. "
+        "Changes nothing."
     ),
     "verify": (
         "Compare the database with the files: revisions, edited files, what failed "
@@ -49,12 +50,21 @@ class _Line(CommandLine):
         )
         self._own("config", _config, "json")
         self._own("verify", _verify, "json")
-        parser = self._own("plan", _plan, "json", "no_sql", "revision")
+        options = ("json", "no_sql", "downgrade", "revision")
+        parser = self._own("plan", _plan, *options)
         parser.add_argument(
-            "--no-sql", action="store_true", help="Run no revision's upgrade() for it"
+            "--no-sql", action="store_true", help="Run no revision's code for it"
         )
         parser.add_argument(
-            "revision", nargs="?", default="head", help="Target, head by default"
+            "--downgrade",
+            action="store_true",
+            help="The target lies below; base and -1 need no such word",
+        )
+        parser.add_argument(
+            "revision",
+            nargs="?",
+            default="head",
+            help="Target, head by default; base, -1: a downgrade",
         )
         parser = self._own("log", _log, "json", "number")
         parser.add_argument(
@@ -116,10 +126,12 @@ def _verify(config: Config, json: bool) -> None:
     verify(config, json)
 
 
-def _plan(config: Config, json: bool, no_sql: bool, revision: str) -> None:
+def _plan(
+    config: Config, json: bool, no_sql: bool, downgrade: bool, revision: str
+) -> None:
     from .plan import plan
 
-    plan(config, json, no_sql, revision)
+    plan(config, json, no_sql, downgrade, revision)
 
 
 def _number(text: str) -> int:

@@ -21,6 +21,9 @@ from ..troubles import URL_ATTRIBUTE
 from .api import ONE_AT_A_TIME, config_of, without_logging
 from .driver import is_autocommit, sqlstate
 
+OTHERS: Final = "ibutsu_migrate.others"
+"""Where it is left in ``config.attributes`` how many databases were not asked."""
+
 Found = TypeVar("Found")
 Ask = Callable[[tuple[str, ...], MigrationContext], Found]
 
@@ -48,7 +51,8 @@ def look(config: Config, script: ScriptDirectory, ask: Ask[Found]) -> Found:
         config: Of ``looking()``.
         script: The files.
         ask: Called with the database's heads and Alembic's context, whose connection is
-            open. Of an env.py with several databases the first is asked.
+            open. Of an env.py with several databases the first is asked; how many
+            there are besides is left in the configuration.
 
     Raises:
         RunError: env.py does not get so far.
@@ -59,7 +63,9 @@ def look(config: Config, script: ScriptDirectory, ask: Ask[Found]) -> Found:
     def only_look(heads: Any, context: MigrationContext) -> list[Any]:
         if context.connection is not None:
             config.attributes.setdefault(URL_ATTRIBUTE, context.connection.engine.url)
-        if not found:
+        if found:
+            config.attributes[OTHERS] = config.attributes.get(OTHERS, 0) + 1
+        else:
             found.append(ask(tuple(sorted(heads)), context))
         return []
 

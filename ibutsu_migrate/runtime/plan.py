@@ -1,11 +1,12 @@
-"""What an upgrade would do, from the database's point of view. Looks only."""
+"""What an upgrade or downgrade would do, seen from the database. Looks only."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Final, Literal
 
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -20,6 +21,11 @@ from .past import past_of
 from .record import Known, Recorded, Recorder, Recording
 from .tables import Size, Tables
 from .verify import Finding, version_code, version_findings
+
+Direction = Literal["upgrade", "downgrade"]
+
+# No upgrade leads there: base, so many steps back; of a branch too.
+_DOWN: Final = re.compile(r"(?:.+@)?(?:base|-\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ class PlannedStatement:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRevision:
-    """A revision that is not applied yet.
+    """A revision that is to be applied, or to be taken back.
 
     Attributes:
         revision: Its id.
@@ -108,13 +114,14 @@ class PlannedRevision:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an upgrade would do.
+    """What an upgrade or a downgrade would do.
 
     Attributes:
         database: Its name; of SQLite the file's.
         heads: Where it is.
         target: As it was asked for.
-        revisions: Those to come, in order.
+        direction: ``upgrade`` or ``downgrade``.
+        revisions: Those to be applied, or to be taken back, in order.
         findings: Why no upgrade should be made from here: ``unknown``, ``ahead``,
             ``edited``.
     """
@@ -122,6 +129,7 @@ class Plan:
     database: str | None
     heads: tuple[str, ...]
     target: str
+    direction: Direction
     revisions: tuple[PlannedRevision, ...]
     findings: tuple[Finding, ...]
 
@@ -169,18 +177,23 @@ def _plain(lock: PlannedLock) -> TableLock:
 
 
 def plan(
-    config: Config | str | os.PathLike[str], target: str = "head", *, sql: bool = True
+    config: Config | str | os.PathLike[str],
+    target: str = "head",
+    *,
+    sql: bool = True,
+    downgrade: bool = False,
 ) -> Plan:
-    """Say what ``upgrade`` would do. Nothing is executed on the database.
+    """Say what ``upgrade`` or ``downgrade`` would do. Nothing is executed.
 
-    The SQL is what ``alembic upgrade --sql`` writes: ``upgrade()`` of each revision is
-    run with an offline ``op``. Statements by a SQLAlchemy engine are refused meanwhile;
-    what it does else happens.
+    The SQL is what ``--sql`` writes: ``upgrade()`` or ``downgrade()`` of each revision
+    is run with an offline ``op``. Statements by a SQLAlchemy engine are refused
+    meanwhile; what it does else happens.
 
     Args:
         config: Alembic's, or the path of its file; its env.py connects.
-        target: Revision.
+        target: Revision. ``base`` and ``-1`` can but mean a downgrade.
         sql: Whether to run the revisions' code for it.
+        downgrade: Whether the way leads down, where the target may mean both.
 
     Raises:
         alembic.util.CommandError: There is no such target.
@@ -189,39 +202,43 @@ def plan(
     """
     config = looking(config)
     script = ScriptDirectory.from_config(config)
+    down = downgrade or _DOWN.fullmatch(target) is not None
+    empty = Plan(None, (), target, "downgrade" if down else "upgrade", (), ())
 
     def ask(heads: tuple[str, ...], context: MigrationContext) -> Plan:
-        return _planned(script, heads, context, target, sql)
+        return _planned(replace(empty, heads=heads), script, context, sql)
 
     return look(config, script, ask)
 
 
 def _planned(
-    script: ScriptDirectory,
-    heads: tuple[str, ...],
-    context: MigrationContext,
-    target: str,
-    sql: bool,
+    empty: Plan, script: ScriptDirectory, context: MigrationContext, sql: bool
 ) -> Plan:
+    """The plan, of which there are the heads, the target and the direction."""
     connection = context.connection
     database = connection.engine.url.database if connection is not None else None
-    findings = tuple(version_findings(script, heads, past_of(context)))
+    findings = tuple(version_findings(script, empty.heads, past_of(context)))
+    empty = replace(empty, database=database, findings=findings)
     if any(finding.kind != "edited" for finding in findings):
-        return Plan(database, heads, target, (), findings)
-    steps = script._upgrade_revs(target, heads)  # type: ignore[arg-type]
-    recordings = list(_recorded(context, steps, sql))
+        return empty
+    heads: Any = empty.heads
+    if empty.direction == "downgrade":
+        steps = script._downgrade_revs(empty.target, heads)
+    else:
+        steps = script._upgrade_revs(empty.target, heads)
+    recordings = list(_recorded(context, steps, sql, empty.direction))
     weigher = _Weigher(context)
     revisions = tuple(
         weigher.weighed(step.revision, recording)
         for step, recording in zip(steps, recordings, strict=True)
     )
-    return Plan(database, heads, target, weigher.sized(revisions), findings)
+    return replace(empty, revisions=weigher.sized(revisions))
 
 
 def _recorded(
-    context: MigrationContext, steps: Sequence[Any], sql: bool
+    context: MigrationContext, steps: Sequence[Any], sql: bool, direction: Direction
 ) -> Iterator[Recording]:
-    recorder = Recorder(context) if sql and steps else None
+    recorder = Recorder(context, direction) if sql and steps else None
     for step in steps:
         if recorder is None:
             yield Recording("not asked", None, ())

@@ -31,7 +31,7 @@ _ENDING: Final = frozenset(("COMMIT", "ROLLBACK"))
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A statement that ``upgrade()`` would execute.
+    """A statement that ``upgrade()`` or ``downgrade()`` would execute.
 
     Attributes:
         sql: With its values in it; a whole text where its statements run into another.
@@ -63,7 +63,7 @@ class Recording:
 
 
 class Recorder:
-    """Runs ``upgrade()`` against no database, within a context that has one.
+    """Runs revisions against no database, within a context that has one.
 
     Alembic's ``op`` and ``context`` are offline meanwhile, so that what a revision does
     by them is written down. What it does by a SQLAlchemy engine of its own, or of the
@@ -71,10 +71,12 @@ class Recorder:
 
     Args:
         context: Alembic's, online; its connection is not used.
+        function: Of the modules: ``upgrade`` or ``downgrade``.
     """
 
-    def __init__(self, context: MigrationContext) -> None:
+    def __init__(self, context: MigrationContext, function: str) -> None:
         self._online = context
+        self._function = function
         opts = {**context.opts, "as_sql": True, "output_buffer": io.StringIO()}
         opts.pop("output_encoding", None)
         opts.pop("starting_rev", None)
@@ -92,7 +94,7 @@ class Recorder:
         """Run one revision's function.
 
         Args:
-            migrate: ``upgrade`` of its module.
+            migrate: That function.
             file: The revision's, for line numbers.
 
         Returns:
@@ -158,7 +160,7 @@ class Recorder:
         said = str(error).strip().partition("\n")[0]
         place = f"at line {line}" if line is not None else "before its first line"
         return (
-            f"upgrade() stops {place}, where the database is not asked "
+            f"{self._function}() stops {place}, where the database is not asked "
             f"({type(error).__name__}: {said})"
         )
 

@@ -91,6 +91,82 @@ def test_pending(shop_at_a1: Shop, database: Database) -> None:
     assert planned(shop_at_a1, 0, "a1")[1]["revisions"] == []
 
 
+def test_a_downgrade(shop_at_a1: Shop, database: Database) -> None:
+    query(database, "ANALYZE item")
+    shop_at_a1.add(
+        "b2",
+        "a1",
+        "op.add_column('item', sa.Column('x', sa.Integer))",
+        "op.drop_column('item', 'x')",
+    )
+    shop_at_a1.add("c3", "b2", downgrade="op.execute('UPDATE item SET n = 1')")
+    assert planned(shop_at_a1, 0, "--downgrade", "a1")[0] == (
+        "The database is at a1: nothing to do for downgrade a1.\n"
+    )
+    shop_at_a1.done("alembic", "upgrade", "head")
+    text, found = planned(shop_at_a1, 2, "-1")
+    assert (found["direction"], found["target"]) == ("downgrade", "-1")
+    (c3,) = found["revisions"]
+    assert (c3["revision"], c3["needs_approval"]) == ("c3", [])
+    assert [each["sql"] for each in c3["statements"]] == ["UPDATE item SET n = 1"]
+    assert c3["statements"][0]["line"] == 16
+    assert text.startswith("The database is at c3; 1 revision to take back (downgrade")
+    assert text.endswith("\nNext: `alembic downgrade -1`.\n")
+    found = planned(shop_at_a1, 3, "base")[1]
+    assert [each["revision"] for each in found["revisions"]] == ["c3", "b2", "a1"]
+    assert found["revisions"][1]["needs_approval"] == [
+        "destroys column x of item (line 16)"
+    ]
+    # The way up to a1 is empty; the way down is not.
+    assert planned(shop_at_a1, 0, "a1")[1]["direction"] == "upgrade"
+    found = planned(shop_at_a1, 3, "--downgrade", "a1")[1]
+    assert [each["revision"] for each in found["revisions"]] == ["c3", "b2"]
+    # Nothing was done, and what was said is what is done.
+    assert query(database, "SELECT * FROM alembic_version") == ["c3"]
+    result = shop_at_a1.run("ibutsu-migrate", "plan", "-7")
+    assert (result.returncode, result.stdout) == (255, "")
+    assert "FAILED: Relative revision -7 didn't produce 7 migrations" in result.stderr
+    shop_at_a1.done("alembic", "downgrade", "base")
+    assert planned(shop_at_a1, 0, "base")[0] == (
+        "The database is at no revision: nothing to do for downgrade base.\n"
+    )
+
+
+def test_a_downgrade_that_asks_the_database(shop_at_a1: Shop) -> None:
+    shop_at_a1.add(
+        "b2", "a1", downgrade="op.get_bind().scalar(sa.text('SELECT 1')) + 1"
+    )
+    shop_at_a1.done("alembic", "upgrade", "head")
+    (b2,) = planned(shop_at_a1, 3, "--downgrade", "a1")[1]["revisions"]
+    assert b2["why"].startswith("downgrade() stops at line 16, where the database is")
+
+
+@pytest.mark.parametrize("command", ["plan", "verify", "log"])
+def test_several_databases(command: str, shop: Shop, database: Database) -> None:
+    """The first is looked at, and that is said."""
+    other = database.cluster.create_database()
+    write_env(
+        shop.folder,
+        "import os\nfrom alembic import context\nfrom sqlalchemy import create_engine\n"
+        "url = os.environ['DATABASE']\n"
+        "for each in (url, os.environ['OTHER']):\n"
+        "    with create_engine(each).connect() as connection:\n"
+        "        context.configure(connection=connection)\n"
+        "        with context.begin_transaction():\n"
+        "            context.run_migrations()\n",
+    )
+    shop.add("a1", upgrade=TABLE)
+    environ = {"OTHER": other.url("psycopg2")}
+    shop.done("alembic", "upgrade", "head", **environ)
+    query(other, "DELETE FROM alembic_version")
+    result = shop.run("ibutsu-migrate", command, **environ)
+    assert (result.returncode, result.stderr) == (
+        0,
+        "env.py connects to 2 databases: only the first was looked at. For another one "
+        "let env.py choose it, by -x for example.\n",
+    )
+
+
 def test_an_empty_database(shop: Shop, database: Database) -> None:
     assert planned(shop, 0)[0] == (
         "The database is at no revision: nothing to do for head.\n"
