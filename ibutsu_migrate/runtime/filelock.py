@@ -37,12 +37,12 @@ def lock_file_of(url: URL) -> Path | None:
 
 
 class FileRun(GuardedRun):
-    """A run under a file's lock."""
+    """A run under a file's lock. Arguments are those of ``GuardedRun``."""
 
     _file = -1
 
     def execute(self, stock: Stock, kw: dict[str, Any]) -> None:
-        """Run the migrations.
+        """Run the migrations. Arguments are those of ``GuardedRun.execute``.
 
         Raises:
             LockWaitError: Another run held the lock for too long.

@@ -41,11 +41,7 @@ _SHORT_LIMIT: Final = 10.0
 class SafeRun(GuardedRun):
     """A run on PostgreSQL, from asking for the lock to giving it back.
 
-    Args:
-        context: Alembic's, online.
-        connection: Its connection.
-        settings: What to go by.
-        operation: ``upgrade``, ``downgrade``, ...
+    Arguments are those of ``GuardedRun``.
     """
 
     def __init__(
@@ -76,11 +72,7 @@ class SafeRun(GuardedRun):
         self._ended = False
 
     def execute(self, stock: Stock, kw: dict[str, Any]) -> None:
-        """Run the migrations.
-
-        Args:
-            stock: ``MigrationContext.run_migrations`` as Alembic has it.
-            kw: Its arguments.
+        """Run the migrations. Arguments are those of ``GuardedRun.execute``.
 
         Raises:
             LockWaitError: Another run held the lock for too long.
