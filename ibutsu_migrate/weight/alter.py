@@ -208,7 +208,9 @@ def _reset(table: str, words: Words, catalogue: Catalogue) -> Action:
 
 
 def _rename(table: str, words: Words, catalogue: Catalogue) -> Action:
-    return Action("RENAME", TableLock(table, _STRONGEST))
+    part = {"TO": "RENAME", "CONSTRAINT": "RENAME CONSTRAINT"}
+    kind = part.get(words.word(), "RENAME COLUMN")
+    return Action(kind, TableLock(table, _STRONGEST))
 
 
 def _owner(table: str, words: Words, catalogue: Catalogue) -> Action:

@@ -34,7 +34,7 @@ _NO_CALLS: Final = frozenset(
 _HARMLESS: Final = frozenset(
     (
         *("clock_timestamp", "currval", "gen_random_uuid", "lastval", "nextval"),
-        *("pg_sleep", "random", "set_config", "setval"),
+        *("pg_sleep", "random", "setval"),
     )
 )
 

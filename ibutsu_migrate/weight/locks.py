@@ -26,6 +26,9 @@ STOPS: Final = {
 }
 """What a mode means for those who use the table; the others stop neither."""
 
+OTHER_PATH: Final = "SET search_path"
+"""A kind of statement: behind it names may mean other tables."""
+
 Known = bool | None
 """Yes, no, or: it depends on what the text does not tell."""
 

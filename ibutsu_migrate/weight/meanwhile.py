@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from .locks import Catalogue, Weight
+from .locks import OTHER_PATH, Catalogue, Weight
 
+Key = tuple[str, ...]
+
+_PART: Final = re.compile(r'"((?:[^"]|"")*)"|([^.]+)')
+_ADDS_KEYS: Final = ("ADD FOREIGN KEY", "ADD COLUMN", "CREATE TABLE")
 _ALTER: Final = "ALTER TABLE"
 _OF_FUNCTIONS: Final = ("CREATE FUNCTION", "ALTER FUNCTION", "DROP FUNCTION")
+_NEW_NAMES: Final = ("ALTER TABLE RENAME", "ALTER TABLE SET SCHEMA")
 _OF_NAMES: Final = (
     *("CREATE VIEW", "CREATE INDEX", "CREATE SEQUENCE", "ALTER INDEX", "ALTER VIEW"),
-    *("ALTER SEQUENCE", "SET", "RESET"),
+    *("ALTER SEQUENCE", "ALTER MATERIALIZED", "SET", "RESET", "CREATE MATERIALIZED"),
 )
 _OF_TYPES: Final = ("CREATE DOMAIN", "ALTER DOMAIN", "DROP DOMAIN", "ALTER TYPE")
 
@@ -24,9 +30,10 @@ class Meanwhile:
 
     def __init__(self, now: Catalogue) -> None:
         self._now = now
-        self._made: set[str] = set()
-        self._changed: set[str] = set()
-        self._pointed: dict[str, list[str]] = {}
+        self._made: set[Key] = set()
+        self._changed: set[Key] = set()
+        # By table: its name, and those that its new foreign keys point to.
+        self._pointed: dict[Key, tuple[str, list[str]]] = {}
         self._functions = self._types = self._names = self._all = False
 
     def has_made(self, table: str) -> bool:
@@ -40,20 +47,26 @@ class Meanwhile:
             weight: Of the statement.
             made: Whether the tables that it creates were not there before.
         """
-        if not weight.is_known:
+        if not weight.is_known or weight.kind == OTHER_PATH:
             self.doubt()
+        if weight.kind == OTHER_PATH or weight.kind in _NEW_NAMES:
+            # The same name may be another table's now, which somebody uses.
+            self._made.clear()
+        if weight.kind == "DROP TABLE":
+            self._made.difference_update(key(lock.relation) for lock in weight.locks)
         if made:
             self._made.update(map(key, weight.creates))
         self._functions |= weight.kind.startswith(_OF_FUNCTIONS)
         self._types |= weight.kind.startswith(_OF_TYPES)
         # Views, indexes and sequences are not among what is noted as made.
-        self._names |= weight.kind.startswith(_OF_NAMES) or "RENAME" in weight.kind
-        self._names |= "SET SCHEMA" in weight.kind
+        self._names |= weight.kind.startswith(_OF_NAMES) or weight.kind in _NEW_NAMES
         tables = [*weight.creates, *(lock.relation for lock in weight.locks)]
         if tables and weight.kind.startswith((_ALTER, "CREATE TABLE")):
             first, *others = tables
             self._changed.add(key(first))
-            self._pointed.setdefault(key(first), []).extend(others)
+            if any(part in weight.kind for part in _ADDS_KEYS):
+                known = self._pointed.setdefault(key(first), (first, []))
+                known[1].extend(others)
 
     def doubt(self) -> None:
         """Something was done, and nobody knows what."""
@@ -84,12 +97,24 @@ class Meanwhile:
 
     def referenced(self, table: str, constraint: str | None = None) -> list[str]:
         """Tables that the foreign keys of a table, or one of them, point to."""
-        added = self._pointed.get(key(table), []) if constraint is None else []
+        added = self._pointed_by(table) if constraint is None else []
         return [*self._now.referenced(table, constraint), *added]
 
     def referencing(self, table: str) -> list[str]:
         """Tables whose foreign keys point to a table."""
-        return self._now.referencing(table)
+        return [*self._now.referencing(table), *self._pointing_to(table)]
+
+    def _pointed_by(self, table: str) -> list[str]:
+        """Where the new foreign keys of a table point to."""
+        return self._pointed.get(key(table), (table, []))[1]
+
+    def _pointing_to(self, table: str) -> list[str]:
+        """Tables whose new foreign keys point to a table."""
+        return [
+            name
+            for name, others in self._pointed.values()
+            if key(table) in map(key, others)
+        ]
 
     def views_on(self, table: str, column: str | None = None) -> list[str]:
         """Views that read a table, or a column of it, and those that read these."""
@@ -115,11 +140,19 @@ class Meanwhile:
 
     def joined(self, table: str, column: str) -> list[str]:
         """Tables at the other ends of a column's foreign keys, from it and to it."""
-        return [*self._now.joined(table, column), *self._pointed.get(key(table), [])]
+        new = [*self._pointed_by(table), *self._pointing_to(table)]
+        return [*self._now.joined(table, column), *new]
 
     def emptied_with(self, table: str) -> list[str]:
         """Tables that TRUNCATE ... CASCADE takes along."""
-        return self._now.emptied_with(table)
+        found = self._now.emptied_with(table)
+        waiting = [table, *found]
+        while waiting:
+            for name in self._pointing_to(waiting.pop()):
+                if key(name) not in map(key, (table, *found)):
+                    more = [name, *self._now.emptied_with(name)]
+                    found, waiting = [*found, *more], [*waiting, *more]
+        return found
 
     def read_by(self, view: str) -> list[str]:
         """Tables and views that a view reads, and those that these read."""
@@ -134,7 +167,10 @@ class Meanwhile:
         return self._now.default_of(table)
 
 
-def key(name: str) -> str:
-    """A name in one spelling: without the schema that needs no naming."""
-    plain = name if '"' in name else name.lower()
-    return plain.removeprefix("public.")
+def key(name: str) -> Key:
+    """A name as the catalogue has it, without the schema that needs no naming."""
+    parts = tuple(
+        plain.lower() if plain else quoted.replace('""', '"')
+        for quoted, plain in _PART.findall(name)
+    )
+    return parts[1:] if parts[:1] == ("public",) and len(parts) > 1 else parts

@@ -9,7 +9,7 @@ from typing import Final
 from .._core import sql_facts
 from .alter import alter_table
 from .create import MILD, STRONGEST, create, drop
-from .locks import MODES, Catalogue, TableLock, Weight, merged
+from .locks import MODES, OTHER_PATH, Catalogue, TableLock, Weight, merged
 from .queries import insert, query
 from .words import Words
 
@@ -68,7 +68,7 @@ def weigh(sql: str, catalogue: Catalogue) -> Weight:
     elif verb == "ALTER":
         found = _alter(kind, subject, name, words, catalogue)
     elif verb in _FREE:
-        found = Weight(kind)
+        found = Weight(OTHER_PATH if _moves(verb, words) else kind)
     elif verb in _ROWS:
         found = query(kind, words, catalogue)
     elif verb in _RULES:
@@ -77,6 +77,13 @@ def weigh(sql: str, catalogue: Catalogue) -> Weight:
     else:
         found = Weight(kind, is_known=False)
     return replace(found, own_transaction=own) if own else found
+
+
+def _moves(verb: str, words: Words) -> bool:
+    """Whether names may mean other tables from here on."""
+    if verb in ("RESET", "DISCARD") and words.has("ALL"):
+        return True
+    return verb in ("SET", "RESET") and "search_path" in words.text().lower()
 
 
 def _of_roles(verb: str, words: Words) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ibutsu_migrate.weight.locks import MODES, Nothing, TableLock, either, merged
+from ibutsu_migrate.weight.meanwhile import Meanwhile, key
 from ibutsu_migrate.weight.rules import weigh
 from ibutsu_migrate.weight.words import statements_of, without_passwords
 
@@ -86,3 +87,89 @@ def test_adding_up() -> None:
         TableLock("t", MODES[5], None, True),
         other,
     )
+
+
+class Known(Nothing):
+    """A catalogue that is sure of everything."""
+
+    def type_of(self, table: str, column: str) -> str | None:
+        return "character varying(10)"
+
+    def is_there(self, name: str) -> bool | None:
+        return True
+
+    def emptied_with(self, table: str) -> list[str]:
+        return ["old_child"]
+
+
+def after(*statements: str) -> Meanwhile:
+    """The catalogue behind some statements."""
+    meanwhile = Meanwhile(Known())
+    for sql in statements:
+        meanwhile.note(weigh(sql, meanwhile), made=True)
+    return meanwhile
+
+
+@pytest.mark.parametrize(
+    ("statements", "rewrites"),
+    [
+        ((), False),
+        (("ALTER TABLE other ADD x int",), False),
+        (("ALTER TABLE t ADD x int",), None),
+        (('ALTER TABLE "t" ADD x int',), None),
+        (('ALTER TABLE public."t" ADD x int',), None),
+        (('ALTER TABLE "T" ADD x int',), False),
+        (("ALTER TABLE t RENAME TO u", "ALTER TABLE v RENAME TO t"), None),
+        (("SET LOCAL lock_timeout = 5",), False),
+        (("SET search_path TO tenant",), None),
+        (("SELECT set_config('search_path', 'tenant', false)",), None),
+        (("RESET ALL",), None),
+        (("DO 'x'",), None),
+    ],
+)
+def test_what_statements_make_doubtful(
+    statements: tuple[str, ...], rewrites: bool | None
+) -> None:
+    (lock,) = weigh("ALTER TABLE t ALTER c TYPE text", after(*statements)).locks
+    assert lock.rewrites is rewrites
+
+
+def test_what_the_plan_has_made() -> None:
+    made = "CREATE TABLE t (id int)"
+    assert after(made).has_made('public."t"')
+    assert after(made, "ALTER TABLE t RENAME COLUMN id TO n").has_made("t")
+    assert after(made, "ALTER TABLE t RENAME CONSTRAINT a TO b").has_made("t")
+    # The same name may be another table's afterwards, which somebody uses.
+    assert not after(made, "DROP TABLE t").has_made("t")
+    assert not after(made, "ALTER TABLE old RENAME TO t").has_made("t")
+    assert not after(made, "ALTER TABLE old SET SCHEMA public").has_made("t")
+    assert not after(made, "SET search_path TO tenant").has_made("t")
+    for query in ("CREATE TABLE t AS SELECT 1", "SELECT 1 INTO TEMP t"):
+        assert after(query).has_made("t")
+
+
+def test_foreign_keys_of_the_plan_count() -> None:
+    found = after(
+        "CREATE TABLE b (a int REFERENCES a)",
+        "ALTER TABLE c ADD FOREIGN KEY (b) REFERENCES b",
+    )
+    locks = weigh("TRUNCATE a CASCADE", found).locks
+    assert {lock.relation for lock in locks} == {"a", "b", "c", "old_child"}
+    locks = weigh("ALTER TABLE b ALTER a TYPE bigint", found).locks
+    assert {lock.relation for lock in locks} == {"b", "a", "c"}
+
+
+def test_names_in_one_spelling() -> None:
+    assert key("Public.T") == key('"t"') == ("t",)
+    assert key('"a""b.c".D') == ('a"b.c', "d")
+    assert key("public") == ("public",)
+
+
+def test_nothing_is_known_of_nothing() -> None:
+    """Without a catalogue a query that calls something may do anything."""
+    assert not weigh("SELECT count(*) FROM t", Nothing()).is_known
+    assert weigh("SELECT setval('s', 1)", Nothing()).is_known
+    assert not weigh('SELECT "setval"(1)', Nothing()).is_known
+    assert not weigh("SELECT mine.setval(1)", Nothing()).is_known
+    assert weigh("SELECT coalesce(a, b) FROM t WHERE a IN (1)", Nothing()).is_known
+    assert not weigh('SELECT "coalesce"(a)', Nothing()).is_known
