@@ -29,6 +29,12 @@ Ask = Callable[[tuple[str, ...], MigrationContext], Found]
 
 _NOT_ALLOWED: Final = "42501"
 
+# They end with the transaction, and not all servers have both.
+_PATIENT: Final = """
+SELECT set_config(name, '0', true) FROM pg_settings
+WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')
+"""
+
 
 def looking(given: Config | str | os.PathLike[str]) -> Config:
     """A configuration for one look, which leaves the application's logging alone.
@@ -66,6 +72,7 @@ def look(config: Config, script: ScriptDirectory, ask: Ask[Found]) -> Found:
         if found:
             config.attributes[OTHERS] = config.attributes.get(OTHERS, 0) + 1
         else:
+            _outlast(context)
             found.append(ask(tuple(sorted(heads)), context))
         return []
 
@@ -83,6 +90,15 @@ def look(config: Config, script: ScriptDirectory, ask: Ask[Found]) -> Found:
             remedy="It must call context.run_migrations() on a connection.",
         )
     return found[0]
+
+
+def _outlast(context: MigrationContext) -> None:
+    """Keep the transaction for as long as it is looked: a plan runs code meanwhile."""
+    connection = context.connection
+    if connection is None or context.dialect.name != "postgresql":
+        return
+    if not is_autocommit(connection.connection.dbapi_connection):
+        connection.execute(text(_PATIENT))
 
 
 def rows_of(

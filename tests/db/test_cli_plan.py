@@ -306,6 +306,21 @@ def test_it_stands_in_nobodys_way(shop_at_a1: Shop, database: Database) -> None:
     assert (lock["mode"], lock["rows"]) == ("ACCESS EXCLUSIVE", 1000)
 
 
+def test_an_impatient_server(shop_at_a1: Shop, database: Database) -> None:
+    """The connection is idle in its transaction while the code of revisions runs."""
+    limits = ["idle_in_transaction_session_timeout"]
+    if int(query(database, "SHOW server_version_num")[0]) >= 170000:
+        limits.append("transaction_timeout")
+    for limit in limits:
+        query(database, f"ALTER DATABASE \"{database.name}\" SET {limit} = '500ms'")
+    shop_at_a1.add(
+        "b2", "a1", "__import__('time').sleep(1.2)\n    op.drop_table('item')"
+    )
+    (b2,) = planned(shop_at_a1, 3)[1]["revisions"]
+    (lock,) = b2["statements"][0]["locks"]
+    assert (lock["relation"], lock["mode"]) == ("item", "ACCESS EXCLUSIVE")
+
+
 def test_edited_unknown_ahead(shop_at_a1: Shop, database: Database) -> None:
     b2 = shop_at_a1.add("b2", "a1")
     path = shop_at_a1.versions / "a1_.py"
