@@ -187,6 +187,7 @@ class Cursor:
         params: _Params = None,
         origin: tuple[str, int, str] | None = None,
         rows: bool = False,
+        label: object = None,
     ) -> bool: ...
     def executemany(
         self, sql: str | bytes, seq_of_params: Iterable[_Params]

@@ -102,6 +102,7 @@ class Error(Exception):
         cursor: The cursor that raised it, or None.
         origin: File, line and function that queued the statement, where it failed later
             than that; else None.
+        label: What was given to ``enqueue()`` with it, or None.
         skipped: How many statements that were queued behind it did not run.
     """
 
@@ -120,6 +121,7 @@ class Error(Exception):
         self.line, self.column = _place(statement, self.diag.get("statement_position"))
         self.cursor: object | None = None
         self.origin: tuple[str, int, str] | None = None
+        self.label: object = None
         self.skipped = 0
 
     @property

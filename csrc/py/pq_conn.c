@@ -292,7 +292,7 @@ conn_traverse(imigpy_conn *self, visitproc visit, void *arg)
     Py_VISIT(self->notifies);
     Py_VISIT(self->isolation);
     Py_VISIT(self->xid);
-    return 0;
+    return imigpy_queue_traverse(&self->queue, visit, arg);
 }
 
 static int
@@ -304,6 +304,7 @@ conn_clear(imigpy_conn *self)
     Py_CLEAR(self->notifies);
     Py_CLEAR(self->isolation);
     Py_CLEAR(self->xid);
+    imigpy_queue_drop_labels(&self->queue);
     Py_CLEAR(self->dsn);
     return 0;
 }

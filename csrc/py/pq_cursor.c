@@ -269,11 +269,12 @@ static PyMemberDef cursor_members[] = {
 PyDoc_STRVAR(execute_doc, "execute($self, sql, params=None)\n--\n\n"
                           "Run a statement, with %s or %(name)s as placeholders.");
 PyDoc_STRVAR(enqueue_doc,
-             "enqueue($self, sql, params=None, origin=None, rows=False)\n--\n\n"
+             "enqueue($self, sql, params=None, origin=None, rows=False, label=None)\n"
+             "--\n\n"
              "execute() in one round trip with what is queued.  With an origin (file, "
              "line,\nfunction) it may stay in the queue, with rows=True even if it "
-             "returns some: True if "
-             "it does.");
+             "returns some: True if\nit does.  An error that is raised later has "
+             "origin and label.");
 PyDoc_STRVAR(executemany_doc, "executemany($self, sql, seq_of_params)\n--\n\n"
                               "Run a statement for each of several parameters.");
 PyDoc_STRVAR(mogrify_doc, "mogrify($self, sql, params=None)\n--\n\n"

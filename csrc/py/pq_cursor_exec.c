@@ -75,10 +75,10 @@ imigpy_cursor_adopt(imigpy_cursor *self, PGresult *pg)
 
 /* How a statement is executed. */
 typedef struct run_how {
-    bool join;        /* in one round trip with what is queued */
-    bool defer;       /* or left in the queue */
-    bool rows;        /* ... also if it returns rows */
-    PyObject *origin; /* (file, line, function), or NULL for the present frame */
+    bool join;  /* in one round trip with what is queued */
+    bool defer; /* or left in the queue */
+    bool rows;  /* ... also if it returns rows */
+    imigpy_source source; /* origin NULL: the present frame */
 } run_how;
 
 /* (file, line, function) of the Python code that is running; NULL without exception
@@ -104,10 +104,12 @@ present_origin(void)
 
 /* Leave the statement in the queue. */
 static int
-defer(imigpy_cursor *self, PyObject *origin)
+defer(imigpy_cursor *self, imigpy_source source)
 {
-    PyObject *own = origin != NULL ? Py_NewRef(origin) : present_origin();
-    self->pending = imigpy_queue_add(self->conn, self->query, own, false);
+    PyObject *own = source.origin == NULL ? present_origin() : NULL;
+    if (own != NULL)
+        source.origin = own;
+    self->pending = imigpy_queue_add(self->conn, self->query, &source, false);
     Py_XDECREF(own);
     return self->pending != NULL ? 0 : -1;
 }
@@ -137,7 +139,7 @@ run_somehow(imigpy_cursor *self, const imig_buf *sql, const run_how *how, PGresu
     imigpy_queue_watch(conn);
     imig_sql_look(&facts, sql->data, sql->len, conn->codec.standard_conforming_strings);
     if (how->defer && imigpy_queue_may_defer(conn, &facts, how->rows))
-        return defer(self, how->origin) == 0 ? 1 : -1;
+        return defer(self, how->source) == 0 ? 1 : -1;
     if (imigpy_queue_may_join(conn, &facts))
         *pg = join(self);
     else
@@ -261,7 +263,7 @@ imigpy_cursor_execute(PyObject *cursor, PyObject *args, PyObject *kwargs)
                                      &sql, &params))
         return NULL;
     const bool queue = ((imigpy_cursor *)cursor)->conn->pipeline;
-    const run_how how = {queue, queue, false, NULL};
+    const run_how how = {.join = queue, .defer = queue};
     if (execute_sql((imigpy_cursor *)cursor, sql, params, &how) < 0)
         return NULL;
     Py_RETURN_NONE;
@@ -285,16 +287,18 @@ plain_origin(PyObject *origin)
 PyObject *
 imigpy_cursor_enqueue(PyObject *cursor, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"sql", "params", "origin", "rows", NULL};
+    static const char *const names[] = {"sql", "params", "origin", "rows", "label",
+                                        NULL};
     int rows = 0;
-    PyObject *sql, *params = Py_None, *given = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOp:enqueue", IMIGPY_NAMES(names),
-                                     &sql, &params, &given, &rows))
+    PyObject *sql, *params = Py_None, *given = Py_None, *label = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOpO:enqueue",
+                                     IMIGPY_NAMES(names), &sql, &params, &given, &rows,
+                                     &label))
         return NULL;
     PyObject *origin = given != Py_None ? plain_origin(given) : NULL;
     if (given != Py_None && origin == NULL)
         return NULL;
-    const run_how how = {true, origin != NULL, rows != 0, origin};
+    const run_how how = {true, origin != NULL, rows != 0, {origin, label}};
     int outcome = execute_sql((imigpy_cursor *)cursor, sql, params, &how);
     Py_XDECREF(origin);
     return outcome < 0 ? NULL : PyBool_FromLong(outcome == 1);

@@ -7,7 +7,7 @@
 
 /* Takes nothing; NULL with MemoryError. */
 static imigpy_pending *
-pending_new(PyObject *query, PyObject *origin)
+pending_new(PyObject *query, const imigpy_source *source)
 {
     imigpy_pending *p = imig_alloc_zeroed(1, sizeof *p);
     if (p == NULL) {
@@ -16,7 +16,10 @@ pending_new(PyObject *query, PyObject *origin)
     }
     p->holders = 1;
     p->query = Py_NewRef(query);
-    p->origin = Py_XNewRef(origin);
+    if (source != NULL) {
+        p->source.origin = Py_XNewRef(source->origin);
+        p->source.label = Py_XNewRef(source->label);
+    }
     p->rowcount = -1;
     return p;
 }
@@ -27,8 +30,28 @@ imigpy_pending_release(imigpy_pending *p)
     if (p == NULL || --p->holders != 0)
         return;
     Py_XDECREF(p->query);
-    Py_XDECREF(p->origin);
+    Py_XDECREF(p->source.origin);
+    Py_XDECREF(p->source.label);
     imig_free(p);
+}
+
+int
+imigpy_queue_traverse(const imigpy_queue *q, visitproc visit, void *arg)
+{
+    for (const imigpy_pending *p = q->first; p != NULL; p = p->next)
+        Py_VISIT(p->source.label);
+    if (q->failed != NULL)
+        Py_VISIT(q->failed->source.label);
+    return 0;
+}
+
+void
+imigpy_queue_drop_labels(imigpy_queue *q)
+{
+    for (imigpy_pending *p = q->first; p != NULL; p = p->next)
+        Py_CLEAR(p->source.label);
+    if (q->failed != NULL)
+        Py_CLEAR(q->failed->source.label);
 }
 
 static void
@@ -90,6 +113,9 @@ settle(imigpy_queue *q, PGresult *pg)
         pg = NULL;
     }
     PQclear(pg);
+    /* A cursor may hold it for long, where the collector does not see the label. */
+    if (p != q->failed)
+        Py_CLEAR(p->source.label);
     imigpy_pending_release(p);
 }
 
@@ -115,6 +141,8 @@ drop_failure(imigpy_queue *q)
     q->failure = NULL;
     q->skipped = 0;
     q->raised = false;
+    if (failed != NULL)
+        Py_CLEAR(failed->source.label);
     imigpy_pending_release(failed);
 }
 
@@ -134,6 +162,7 @@ imigpy_queue_clear(imigpy_conn *self)
     while (q->first != NULL) {
         imigpy_pending *p = pop(q);
         p->fate = IMIGPY_SKIPPED;
+        Py_CLEAR(p->source.label);
         imigpy_pending_release(p);
     }
     PQclear(q->answer);
@@ -277,20 +306,26 @@ add_note(PyObject *error, PyObject *origin, Py_ssize_t skipped)
     return done != NULL ? 0 : -1;
 }
 
-/* origin, skipped and the note, on the exception that is raised. */
+static int
+set_or_none(PyObject *error, const char *name, PyObject *value)
+{
+    return PyObject_SetAttrString(error, name, value != NULL ? value : Py_None);
+}
+
+/* origin, label, skipped and the note, on the exception that is raised. */
 static void
 attribute(const imigpy_queue *q)
 {
     PyObject *type, *error, *traceback;
     PyErr_Fetch(&type, &error, &traceback);
     PyErr_NormalizeException(&type, &error, &traceback);
-    PyObject *origin = q->failed->origin;
+    const imigpy_source *source = &q->failed->source;
     PyObject *skipped = PyLong_FromSsize_t(q->skipped);
     if (skipped == NULL ||
-        PyObject_SetAttrString(error, "origin", origin != NULL ? origin : Py_None) <
-            0 ||
+        set_or_none(error, "origin", source->origin) < 0 ||
+        set_or_none(error, "label", source->label) < 0 ||
         PyObject_SetAttrString(error, "skipped", skipped) < 0 ||
-        add_note(error, origin, q->skipped) < 0)
+        add_note(error, source->origin, q->skipped) < 0)
         PyErr_Clear(); /* the error itself matters more */
     Py_XDECREF(skipped);
     PyErr_Restore(type, error, traceback);
@@ -377,10 +412,11 @@ wait_for(imigpy_conn *self, imigpy_step step)
 
 /* Send one statement and push it. */
 static imigpy_pending *
-add(imigpy_conn *self, PyObject *query, PyObject *origin, bool wanted, bool internal)
+add(imigpy_conn *self, PyObject *query, const imigpy_source *source, bool wanted,
+    bool internal)
 {
     imig_error err = {0};
-    imigpy_pending *p = pending_new(query, origin);
+    imigpy_pending *p = pending_new(query, source);
     if (p == NULL)
         return NULL;
     p->wanted = p->here = wanted;
@@ -414,7 +450,8 @@ imigpy_queue_add_text(imigpy_conn *self, const char *text)
 
 /* Add it behind whatever has to be before it. */
 static imigpy_pending *
-add_in_transaction(imigpy_conn *self, PyObject *query, PyObject *origin, bool wanted)
+add_in_transaction(imigpy_conn *self, PyObject *query, const imigpy_source *source,
+                   bool wanted)
 {
     if (self->queue.failed != NULL) {
         /* This one is not executed either, as if the failure had come later. */
@@ -425,7 +462,7 @@ add_in_transaction(imigpy_conn *self, PyObject *query, PyObject *origin, bool wa
     }
     if (imigpy_conn_begin_queued(self) < 0)
         return NULL;
-    return add(self, query, origin, wanted, false);
+    return add(self, query, source, wanted, false);
 }
 
 /* Takes `p` where the exception of the last step is to be raised. */
@@ -439,9 +476,10 @@ unless(int failed, imigpy_pending *p)
 }
 
 imigpy_pending *
-imigpy_queue_add(imigpy_conn *self, PyObject *query, PyObject *origin, bool wanted)
+imigpy_queue_add(imigpy_conn *self, PyObject *query, const imigpy_source *source,
+                 bool wanted)
 {
-    imigpy_pending *p = add_in_transaction(self, query, origin, wanted);
+    imigpy_pending *p = add_in_transaction(self, query, source, wanted);
     if (p == NULL || wanted)
         return p;
     int outcome = push_on(self);

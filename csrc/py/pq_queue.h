@@ -22,12 +22,20 @@ typedef enum imigpy_fate {
     IMIGPY_SKIPPED, /* one before it failed, or the connection was closed */
 } imigpy_fate;
 
+/* Whose statement it is. */
+typedef struct imigpy_source {
+    PyObject *origin; /* (file, line, function) or NULL; strings and a number */
+    PyObject *label;  /* what the caller wants to have back with an error, or NULL */
+} imigpy_source;
+
 /* One statement in the queue; the queue and the cursor that executed it hold it. */
 typedef struct imigpy_pending {
     Py_ssize_t holders;
     struct imigpy_pending *next;
-    PyObject *query;  /* bytes */
-    PyObject *origin; /* (file, line, function) or NULL; strings and a number */
+    PyObject *query; /* bytes */
+    /* The label, which may be anything, only until it is known that it is not needed:
+     * the collector finds it through the connection. */
+    imigpy_source source;
     imigpy_fate fate;
     bool internal; /* BEGIN and COMMIT of our own */
     bool wanted;   /* the answer is awaited now: kept for the caller */
@@ -75,9 +83,10 @@ IMIG_NODISCARD bool imigpy_queue_may_join(const imigpy_conn *self,
                                           const imig_sql_facts *facts);
 
 /* Queue a statement, BEGIN before it where a transaction is due.  A new reference, or
- * NULL with an exception: of an earlier statement too. */
+ * NULL with an exception: of an earlier statement too.  `source` may be NULL. */
 IMIG_NODISCARD imigpy_pending *imigpy_queue_add(imigpy_conn *self, PyObject *query,
-                                                PyObject *origin, bool wanted);
+                                                const imigpy_source *source,
+                                                bool wanted);
 /* The same for one of many statements of a call, which ends with a sync.  Now and then
  * `look`: send, read what has come, run signal handlers. */
 IMIG_NODISCARD imigpy_pending *imigpy_queue_add_one(imigpy_conn *self, PyObject *query,
@@ -94,6 +103,10 @@ IMIG_NODISCARD int imigpy_queue_sync(imigpy_conn *self, PyObject *cursor);
 IMIG_NODISCARD PGresult *imigpy_queue_answer(imigpy_conn *self);
 /* The transaction is over: its failure is forgotten. */
 void imigpy_queue_forget(imigpy_conn *self);
+/* For the connection's traverse and clear: labels. */
+IMIG_NODISCARD int imigpy_queue_traverse(const imigpy_queue *q, visitproc visit,
+                                         void *arg);
+void imigpy_queue_drop_labels(imigpy_queue *q);
 /* The connection is being closed: nothing of it will be answered. */
 void imigpy_queue_clear(imigpy_conn *self);
 

@@ -182,7 +182,10 @@ class PipelineContext(PGExecutionContext):
             return
         origin, guarded = find_origin(3)
         self._deferred = cursor.enqueue(
-            statement, parameters, None if guarded else origin
+            statement,
+            parameters,
+            None if guarded else origin,
+            label=(statement, parameters),
         )
 
     def _queues(self) -> bool:
@@ -197,14 +200,14 @@ class PipelineContext(PGExecutionContext):
         self, cursor: Any, statement: str, parameters: Any, reason: str
     ) -> None:
         origin, _ = find_origin(4)
+        label = (statement, parameters)
         if self.isinsert:
-            self._deferred = cursor.enqueue(statement, parameters, origin, True)
+            self._deferred = cursor.enqueue(statement, parameters, origin, True, label)
             return
         quoted = "'" + reason.replace("'", "''").replace("%", "%%") + "'"
         sql = _COUNTED.format(statement=statement, reason=quoted)
-        self._deferred = self._counted = cursor.enqueue(sql, parameters, origin, True)
-        if not self._deferred:
-            self._counted = True  # it was awaited, and one row matched
+        self._deferred = cursor.enqueue(sql, parameters, origin, True, label)
+        self._counted = True  # one that was awaited matched one row
 
     def post_exec(self) -> None:
         """Log the server's notices, as with psycopg2."""
@@ -256,6 +259,8 @@ def name_origin(context: ExceptionContext) -> None:
     if wrapped is None:
         return
     if getattr(error, "origin", None) is not None:
-        wrapped.statement, wrapped.params = error.statement, None
+        label = error.label or (error.statement, None)
+        wrapped.statement, wrapped.params = label
+        wrapped.ismulti = False
     for note in getattr(error, "__notes__", ()):
         wrapped.add_note(note)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +128,54 @@ def test_an_error_names_its_statement(connection: Connection) -> None:
     assert connection.info.transaction_status == INERROR
     connection.rollback()
     assert scalar(connection, "SELECT 1") == 1
+
+
+def test_an_error_has_its_label(connection: Connection) -> None:
+    cursor = connection.cursor()
+    label = object()
+    assert cursor.enqueue("DROP TABLE nowhere", None, HERE, label=label)
+    with pytest.raises(errors.ProgrammingError) as caught:
+        connection.commit()
+    assert caught.value.label is label
+    del caught, label
+    connection.rollback()
+    assert scalar(connection, "SELECT 1") == 1
+
+
+class Value:
+    """Something that can be told to have been collected."""
+
+
+@pytest.mark.parametrize("ending", ["commit", "failure", "close"])
+def test_labels_are_let_go(connection: Connection, ending: str) -> None:
+    label: Any = Value()
+    gone = weakref.ref(label)
+    cursor = connection.cursor()
+    failing = ending == "failure"
+    sql = "DROP TABLE nowhere" if failing else "CREATE TABLE ta (a int)"
+    assert cursor.enqueue(sql, None, HERE, label=label)
+    del label
+    assert gone() is not None
+    if failing:
+        with pytest.raises(errors.ProgrammingError):
+            connection.commit()
+    else:
+        getattr(connection, ending)()
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_label_that_holds_the_connection_is_collected(database: Database) -> None:
+    label: Any = Value()
+    gone = weakref.ref(label)
+    label.connection = dbapi.connect(database.dsn)
+    cursor = label.connection.cursor()
+    assert cursor.enqueue("CREATE TABLE ta (a int)", None, HERE, label=label)
+    del cursor, label
+    gc.collect()
+    assert gone() is None
 
 
 def test_an_error_that_comes_by_itself(connection: Connection) -> None:
