@@ -27,6 +27,8 @@ from sqlalchemy.engine import cursor as _cursor
 from sqlalchemy.engine.interfaces import ExecuteStyle
 
 OPTION: Final = "ibutsu_pipeline"
+UNREAD: Final = "ibutsu_unread"
+"""Execution option: whatever rows a statement returns, nobody reads them."""
 
 Origin = tuple[str, int, str]
 
@@ -185,7 +187,8 @@ class PipelineContext(PGExecutionContext):
             statement,
             parameters,
             None if guarded else origin,
-            label=(statement, parameters),
+            bool(self.execution_options.get(UNREAD)),
+            (statement, parameters),
         )
 
     def _queues(self) -> bool:

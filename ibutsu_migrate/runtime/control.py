@@ -13,6 +13,11 @@ from .driver import notice_death
 
 _ANSWERS_WITHIN: Final = "10s"
 
+# Drivers that send several commands in one message, and give the last one's rows.
+_SEVERAL: Final = frozenset(("ibutsu", "psycopg2"))
+_BACK: Final = "ROLLBACK TO SAVEPOINT look"
+_AWAY: Final = "RELEASE SAVEPOINT look"
+
 
 class Control:
     """A second connection, made as env.py's engine makes its own.
@@ -80,12 +85,17 @@ class Control:
         nothing that was looked at stays locked: a migration may rewrite it.
         """
         with self._mutex:
-            self.query("SAVEPOINT look")
+            if self._engine.dialect.driver in _SEVERAL:
+                first, last = f"SAVEPOINT look; {sql}", f"{_BACK}; {_AWAY}"
+            else:
+                self.query("SAVEPOINT look")
+                first, last = sql, _BACK
             try:
-                return self.query(sql, parameters)
+                return self.query(first, parameters)
             finally:
-                self.query("ROLLBACK TO SAVEPOINT look")
-                self.query("RELEASE SAVEPOINT look")
+                self.query(last)
+                if last is _BACK:
+                    self.query(_AWAY)
 
     def rename(self, application_name: str) -> None:
         """Be called something else until the transaction ends."""

@@ -7,6 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from sqlalchemy import text
+from sqlalchemy.engine import Connection, ExceptionContext
+
+from ..engine.pipeline import UNREAD
 from ..errors import LockLostError, LockWaitError
 from ..policies import show_seconds
 from .control import Control
@@ -20,7 +24,7 @@ _SLOWEST_POLL: Final = 0.5
 _TELL_EVERY: Final = 5.0
 _SHOWN_QUERY: Final = 200
 
-_TRY: Final = "SELECT pg_try_advisory_xact_lock(:space, :number)"
+_TRY: Final = "SELECT pg_try_advisory_xact_lock(:space, :number), pg_backend_pid()"
 
 # Both numbers are shown unsigned. The lock with two numbers has objsubid 2.
 _IS_OURS: Final = """
@@ -37,8 +41,13 @@ FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE {_IS_OURS}
 """  # noqa: S608 - constants
 
+# Fails where the lock is not held: so nobody has to wait for the answer. The text that
+# is no truth value is not constant, else the server would evaluate it when it plans.
 _PROOF: Final = f"""
-SELECT count(*) FROM pg_locks l WHERE {_IS_OURS} AND l.pid = pg_backend_pid()
+SELECT 1 FROM (
+    SELECT count(*) AS held FROM pg_locks l WHERE {_IS_OURS} AND l.pid = :holder
+) AS lock
+WHERE CASE held WHEN 1 THEN false ELSE CAST(:lost || CAST(held AS text) AS bool) END
 """  # noqa: S608 - constants
 
 _ORPHANS: Final = f"""
@@ -58,7 +67,6 @@ class RunLock:
         query: Runs a statement in the transaction that holds the lock: the control
             connection's, or the migration's own where a caller has opened that and
             will end it.
-        ask: The same for one that only looks.
         control: To look around with.
         key: What to lock.
         run_id: Of the run.
@@ -68,7 +76,6 @@ class RunLock:
     def __init__(
         self,
         query: Query,
-        ask: Query,
         control: Control,
         key: LockKey,
         run_id: str,
@@ -76,12 +83,14 @@ class RunLock:
     ) -> None:
         self.key = key
         self._query = query
-        self._ask = ask
         self._control = control
         self._run_id = run_id
         self._emit = emit
         self._numbers = {"space": SPACE, "number": key.number}
         self._shown = {"space": SPACE, "unsigned": key.number & 0xFFFFFFFF}
+        self._holds: int | None = None
+        # In the error that the server makes of it, and in nobody else's.
+        self._mark = f"ibutsu_migrate: run {run_id} has lost its lock, "
 
     def acquire(self, limit: float, sleep: Callable[[float], object]) -> float:
         """Wait for the lock, politely.
@@ -103,7 +112,7 @@ class RunLock:
         begun = time.monotonic()
         told: tuple[float, object] = (-_TELL_EVERY, None)
         pause = _FIRST_POLL
-        while not self._query(_TRY, self._numbers)[0][0]:
+        while not self._try():
             waited = time.monotonic() - begun
             holder = self._holder(waited, limit)
             who = (holder["holder_pid"], holder["holder_revision"])
@@ -116,6 +125,10 @@ class RunLock:
             sleep(min(pause, max(limit - waited, 0.01)) * random.uniform(0.8, 1.2))  # noqa: S311
             pause = min(pause * 1.5, _SLOWEST_POLL)
         return time.monotonic() - begun
+
+    def _try(self) -> bool:
+        got, self._holds = self._query(_TRY, self._numbers)[0]
+        return bool(got)
 
     def _holder(self, waited: float, limit: float) -> dict[str, Any]:
         rows = self._control.look(_HOLDER, self._shown)
@@ -147,18 +160,30 @@ class RunLock:
             run_id=self._run_id,
         )
 
-    def prove(self) -> None:
-        """See that the backend that took the lock still holds it.
+    def prove(self, connection: Connection) -> None:
+        """Have the server see that the backend that took the lock still holds it.
+
+        In the transaction of the version's write, so what is proven holds for that. It
+        may stay in the driver's queue: ``refuse_lost`` is told of the error whenever it
+        comes.
+
+        Args:
+            connection: The migration's.
 
         Raises:
-            LockLostError: It is not, or the connection is gone.
+            LockLostError: It is not held any more.
         """
-        try:
-            held = self._ask(_PROOF, self._shown)[0][0] == 1
-        except Exception as error:
-            raise self._lost() from error
-        if not held:
-            raise self._lost()
+        proof = {**self._shown, "holder": self._holds, "lost": self._mark}
+        connection.execute(text(_PROOF), proof, execution_options={UNREAD: True})
+
+    def refuse_lost(self, context: ExceptionContext) -> None:
+        """A listener of ``handle_error``: the error is that the lock is lost.
+
+        Raises:
+            LockLostError: It is.
+        """
+        if self._mark in str(context.original_exception):
+            raise self._lost() from context.original_exception
 
     def _lost(self) -> LockLostError:
         return LockLostError(

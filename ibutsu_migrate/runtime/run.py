@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 
 from ..advice import explain_connection_failure
@@ -21,7 +21,7 @@ from . import events
 from .base import GuardedRun, Stock
 from .control import Control
 from .database import SERVER, Place, heads_of, identify, ping
-from .driver import sqlstate
+from .driver import Transaction, sqlstate, transaction
 from .failure import Failure, describe
 from .journal import Journal
 from .lock import RunLock
@@ -90,8 +90,12 @@ class SafeRun(GuardedRun):
 
     def prove_lock(self) -> None:
         """Called before a version is written."""
-        if self._lock is not None and not self._ended:
-            self._lock.prove()
+        if self._lock is None or self._ended:
+            return
+        dbapi = self._connection.connection.dbapi_connection
+        # Else the write fails, with the words that stock Alembic has for it.
+        if transaction(dbapi) is not Transaction.FAILED:
+            self._lock.prove(self._connection)
 
     def _begin(self) -> Work:
         """Take the lock, and set up all that is needed to go on."""
@@ -156,8 +160,7 @@ class SafeRun(GuardedRun):
         # In a transaction that the caller will end, the lock must not end earlier.
         control, external = self._control, self._external
         query = self._in_migration if external else control.query
-        ask = self._in_migration if external else control.look
-        lock = RunLock(query, ask, control, key, self.run_id, self._emit)
+        lock = RunLock(query, control, key, self.run_id, self._emit)
         limit = self._settings.lock_wait
         try:
             server = control.look(f"SELECT {SERVER}")[0][0]
@@ -177,6 +180,7 @@ class SafeRun(GuardedRun):
             )
         waited = lock.acquire(limit, self._rest)
         self._lock = lock
+        event.listen(self._connection.engine, "handle_error", lock.refuse_lost)
         terminate = self._settings.terminate_blockers_after
         lock.wait_for_orphans(place.pid, limit, terminate, self._rest)
         if external and waited and place.snapshot_is_old:
@@ -306,6 +310,10 @@ class SafeRun(GuardedRun):
         if self._session is not None:
             with suppress(Exception):
                 self._session.detach()
+        if self._lock is not None:
+            listener = (self._connection.engine, "handle_error", self._lock.refuse_lost)
+            if event.contains(*listener):
+                event.remove(*listener)
 
     def _release(self) -> None:
         try:

@@ -12,6 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
 from ..config import Settings
+from ..engine.pipeline import UNREAD
 from .driver import (
     Transaction,
     client_pid,
@@ -310,6 +311,8 @@ class Session:
         """Execute a statement of ours; None leaves anybody else's to SQLAlchemy."""
         if context.root_connection is not self.connection:
             return None
+        if context.execution_options.get(UNREAD):
+            return None  # the run's own
         self.committing = False
         self.check()
         self._prepare()

@@ -71,6 +71,7 @@ class Watcher:
         self._beat = self._looked = time.monotonic()
         self._unseen_after = -1
         self._unseen = Statement(_UNSEEN, self._beat, None)
+        self._name = self._shown_name = ""
 
     def start(self) -> None:
         """Begin to look on."""
@@ -85,6 +86,16 @@ class Watcher:
         self._ended.set()
         self._stirred.set()
         self._thread.join(timeout=10)
+
+    def show(self, name: str) -> None:
+        """Call the control connection something else, at the next look.
+
+        A run of many short revisions does not wait for that.
+
+        Args:
+            name: As an ``application_name``.
+        """
+        self._name = name
 
     def _stir(self, number: int) -> None:
         self._stirred.set()
@@ -110,6 +121,10 @@ class Watcher:
 
     def _look(self) -> None:
         now = time.monotonic()
+        name = self._name
+        if name != self._shown_name:
+            self._control.rename(name)
+            self._shown_name = name
         if now - self._beat > _BEAT_EVERY:
             self._beat = now
             self._control.look("SELECT 1")

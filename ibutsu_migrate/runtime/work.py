@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
@@ -162,7 +161,8 @@ class Work:
         self._step_began = self._furthest_began if again else time.monotonic()
         self.step, self._number = step, number
         self._session.begin_revision(**limits_of(step))
-        self._show(revision_of(step))
+        # Waiters read in the lock holder's name which revision it is at.
+        self._watcher.show(control_name(self._run_id, revision_of(step)))
         self._emit(
             events.RevisionStarted,
             revision=revision_of(step),
@@ -170,11 +170,6 @@ class Work:
             number=number,
             count=len(self.steps or ()),
         )
-
-    def _show(self, revision: str) -> None:
-        """Waiters read in the lock holder's name which revision it is at."""
-        with suppress(Exception):
-            self._control.rename(control_name(self._run_id, revision))
 
     def _written(self, *, heads: set[str], **_: Any) -> None:
         """Alembic has written a version, in the transaction of the step."""
