@@ -11,6 +11,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from .driver import notice_death
 
+Parameters = Mapping[str, object] | Sequence[Mapping[str, object]] | None
+
 _ANSWERS_WITHIN: Final = "10s"
 
 # Drivers that send several commands in one message, and give the last one's rows.
@@ -49,12 +51,14 @@ class Control:
         """Whether there is a connection."""
         return self._connection is not None
 
-    def query(
-        self, sql: str, parameters: Mapping[str, object] | None = None
-    ) -> Sequence[Any]:
+    def query(self, sql: str, parameters: Parameters = None) -> Sequence[Any]:
         """Run one statement in the open transaction, or in a new one.
 
         What it locks stays locked until the transaction ends.
+
+        Args:
+            sql: With ``:name`` for parameters.
+            parameters: By name; for each of a list the statement is run.
 
         Raises:
             sqlalchemy.exc.DBAPIError: The connection is lost, or the statement fails.
@@ -66,7 +70,7 @@ class Control:
                 if connection.dialect.server_version_info >= (17,):  # type: ignore[operator]
                     connection.execute(text(_LIMITS_17))
                 self._begun = True
-            result = connection.execute(text(sql), parameters or {})
+            result = connection.execute(text(sql), parameters)
             return result.all() if result.returns_rows else ()
 
     def commit(self) -> None:
@@ -76,9 +80,7 @@ class Control:
             if self._connection is not None:
                 self._connection.commit()
 
-    def look(
-        self, sql: str, parameters: Mapping[str, object] | None = None
-    ) -> Sequence[Any]:
+    def look(self, sql: str, parameters: Parameters = None) -> Sequence[Any]:
         """As ``query``, but a statement that fails does not end the transaction.
 
         A transaction that fails gives up its locks at once, the advisory ones too. And

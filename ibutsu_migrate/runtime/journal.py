@@ -1,15 +1,18 @@
 """The history: runs and steps, written down in a schema of their own.
 
-A third connection writes it, each event by itself: what a migration rolls back must
-not take the record along, and what cannot be written must not stop a migration.
+A third connection writes it: what a migration rolls back must not take the record
+along, what cannot be written must not stop a migration, and no revision waits until the
+one before it is written down.
 """
 
 from __future__ import annotations
 
 import getpass
 import os
+import queue
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -142,6 +145,8 @@ class Journal:
         self._emit = emit
         self._writes = False
         self._failed = False
+        self._steps: queue.SimpleQueue[RevisionDone | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
 
     def hear(self, event: Event) -> None:
         """Write what belongs into the history; a run that does nothing does not."""
@@ -151,23 +156,69 @@ class Journal:
             if isinstance(event, PlanMade) and event.steps:
                 self._begin(event)
             elif isinstance(event, RevisionDone) and self._writes:
-                self._again_where_lost(lambda: self._step(event))
+                self._write_soon(event)
             elif isinstance(event, RunFinished) and self._writes:
-                self._again_where_lost(lambda: self._end(event))
+                self._await_writer()
+                if not self._failed:
+                    self._again_where_lost(lambda: self._end(event))
         except Exception as error:
-            self._failed = True
-            said = str(getattr(error, "orig", error)).strip().partition("\n")[0]
-            self._emit(
-                Warned,
-                message=f"the history cannot be written ({said}); the run goes on "
-                "without. -x ibutsu_migrate.history=off says that it should.",
-            )
-            self.close()
+            self._give_up(error)
 
     def close(self) -> None:
         """Close the connection."""
+        self._await_writer()
         with suppress(Exception):
             self._control.close()
+
+    def _give_up(self, error: Exception) -> None:
+        self._failed = True
+        said = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+        self._emit(
+            Warned,
+            message=f"the history cannot be written ({said}); the run goes on "
+            "without. -x ibutsu_migrate.history=off says that it should.",
+        )
+        with suppress(Exception):
+            self._control.close()
+
+    def _write_soon(self, event: RevisionDone) -> None:
+        """Write a step while the next one is done: over a network it takes a while."""
+        if self._writer is None:
+            name = f"ibutsu_migrate {event.run} history"
+            self._writer = threading.Thread(
+                target=self._write_steps, name=name, daemon=True
+            )
+            self._writer.start()
+        self._steps.put(event)
+
+    def _await_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            self._steps.put(None)
+            writer.join()
+
+    def _write_steps(self) -> None:
+        """In the writer's thread: what has come meanwhile is one transaction."""
+        goes_on = True
+        while goes_on:
+            events = [self._steps.get()]
+            with suppress(queue.Empty):
+                while True:
+                    events.append(self._steps.get_nowait())
+            goes_on = events[-1] is not None
+            rows = [_step_values(event) for event in events if event is not None]
+            if rows and not self._failed:
+                self._put_down(rows)
+
+    def _put_down(self, rows: list[dict[str, Any]]) -> None:
+        def write() -> None:
+            self._control.query(_STEP, rows)
+            self._control.commit()
+
+        try:
+            self._again_where_lost(write)
+        except Exception as error:
+            self._give_up(error)
 
     def _again_where_lost(self, write: Callable[[], object]) -> None:
         """Write what may be written twice, on a new connection if need be.
@@ -209,15 +260,6 @@ class Journal:
             insert = f"INSERT INTO {SCHEMA}.format VALUES (:number)"  # noqa: S608
             query(insert, {"number": number})
 
-    def _step(self, event: RevisionDone) -> None:
-        names = (
-            *("run", "number", "revision", "direction", "message", "checksum"),
-            *("seconds", "statements", "lock_seconds", "attempts"),
-        )
-        values: dict[str, Any] = {name: getattr(event, name) for name in names}
-        self._control.query(_STEP, {**values, "committed": event.committed or None})
-        self._control.commit()
-
     def _end(self, event: RunFinished) -> None:
         heads = None if event.heads is None else ",".join(event.heads)
         done = {"id": event.run, "done": event.outcome == "done"}
@@ -232,6 +274,15 @@ class Journal:
             },
         )
         self._control.commit()
+
+
+def _step_values(event: RevisionDone) -> dict[str, Any]:
+    names = (
+        *("run", "number", "revision", "direction", "message", "checksum"),
+        *("seconds", "statements", "lock_seconds", "attempts"),
+    )
+    values = {name: getattr(event, name) for name in names}
+    return {**values, "committed": event.committed or None}
 
 
 def _run_values(start: RunStarted, plan: PlanMade) -> dict[str, Any]:
