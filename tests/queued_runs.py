@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from alembic import command
 from alembic.config import Config
 
+from ibutsu_migrate.troubles import FAILURE_ATTRIBUTE
+
 if TYPE_CHECKING:
     from ibutsu_migrate.testing import Cluster, Database
 
@@ -69,6 +71,7 @@ class Outcome:
     error: str | None
     message: str | None
     line: int | None
+    failure: Any
     output: list[str]
     round_trips: int
 
@@ -128,6 +131,7 @@ class Scripts:
             error=type(error).__name__ if error is not None else None,
             message=said(error),
             line=line_of(error, self.folder),
+            failure=getattr(error, FAILURE_ATTRIBUTE, None),
             output=output,
             round_trips=trips,
         )

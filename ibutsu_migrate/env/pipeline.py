@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from alembic.config import Config
 from alembic.runtime.migration import (
@@ -166,6 +166,11 @@ def run_queued(
         context._migrations_fn = _planned(plan, choice)
     try:
         stock(context, **kw)
+    except Error as error:
+        # A cursor of the driver's own met it; the statement was SQLAlchemy's.
+        if error.origin is None:
+            raise
+        _raise_wrapped(connection, error)
     finally:
         context._migrations_fn = plan
         connection.execution_options(**before)
@@ -252,8 +257,9 @@ def _settling(revise: Callable[..., Any], connection: Connection) -> Callable[..
     def settled(**kw: Any) -> Any:
         try:
             return revise(**kw)
-        except Exception:
-            _await_queue(connection)
+        except Exception as error:
+            if getattr(error, "origin", None) is None:
+                _await_queue(connection)
             raise
 
     setattr(settled, _SETTLES, True)
@@ -270,4 +276,8 @@ def _await_queue(connection: Connection) -> None:
     try:
         driver.notices  # noqa: B018 - reading them awaits what is queued
     except Error as error:
-        connection._handle_dbapi_exception(error, None, None, None, None)
+        _raise_wrapped(connection, error)
+
+
+def _raise_wrapped(connection: Connection, error: Error) -> NoReturn:
+    connection._handle_dbapi_exception(error, None, None, None, None)

@@ -161,7 +161,7 @@ def describe(
         operation=operation,
         revision=getattr(script, "revision", None),
         path=path,
-        line=line or _origin(path, driver),
+        line=_origin(path, driver) or line,
         statement=getattr(error, "statement", None) or _sent(driver),
         kind="Interrupted" if stopped else type(driver).__name__,
         message=message,
@@ -191,12 +191,20 @@ def _line_in(path: str | None, trace: TracebackType | None) -> int | None:
     return line
 
 
-def _origin(path: str | None, driver: object) -> int | None:
+def _origin(path: str | None, driver: Any) -> int | None:
     """The line that queued a statement, where it failed only later."""
-    origin = getattr(driver, "origin", None)
-    if not isinstance(origin, tuple) or origin[0] != path:
-        return None
-    return int(origin[1])
+    file = queued_in(driver)
+    return int(driver.origin[1]) if file is not None and file == path else None
+
+
+def queued_in(error: object) -> str | None:
+    """The file that queued the statement which an error is of.
+
+    Args:
+        error: The driver's, or SQLAlchemy's around it.
+    """
+    origin = getattr(getattr(error, "orig", None) or error, "origin", None)
+    return str(origin[0]) if isinstance(origin, tuple) else None
 
 
 def _sent(driver: object) -> str | None:

@@ -277,7 +277,7 @@ class SafeRun(GuardedRun):
             error,
             run_id=self.run_id,
             operation=self.operation,
-            step=self._work.step if self._work is not None else None,
+            step=self._work.failed_step(error) if self._work is not None else None,
             stopped_by=self._signals.received,
             heads=heads,
             moved=bool(trail) and heads is not None and trail[0] != set(heads),
@@ -326,12 +326,12 @@ class SafeRun(GuardedRun):
     def _tell_end(
         self, outcome: str, heads: tuple[str, ...] | None, error: str | None
     ) -> None:
-        done = len(self._work.trail) - 1 if self._work is not None else 0
+        done = self._work.done(heads) if self._work is not None else 0
         self._emit(
             events.RunFinished,
             outcome=outcome,
             heads=heads,
-            steps=max(done, 0),
+            steps=done,
             seconds=time.monotonic() - self._began,
             error=error,
         )

@@ -14,6 +14,7 @@ from . import events
 from .checksum import checksum_of
 from .control import Control
 from .driver import sqlstate
+from .failure import queued_in
 from .names import control_name
 from .patience import Patience
 from .session import Session
@@ -83,6 +84,28 @@ class Work:
         """Whether the step in work has committed a part, so it cannot begin anew."""
         return self.step is not None and self._session.tally.committed
 
+    def done(self, heads: tuple[str, ...] | None) -> int:
+        """How many steps are in the database.
+
+        Args:
+            heads: Of the database; None: not known.
+        """
+        if heads is None:
+            return max(len(self.trail) - 1, 0)
+        return self._committed(frozenset(heads)) or 0
+
+    def failed_step(self, error: BaseException) -> Any:
+        """The step that an error is of: it may come while a later one is in work.
+
+        Args:
+            error: What ended the run.
+        """
+        file = queued_in(error)
+        for step in self.steps or () if file is not None else ():
+            if getattr(getattr(step, "revision", None), "path", None) == file:
+                return step
+        return self.step
+
     def settle(self, heads: tuple[str, ...]) -> None:
         """See that the step in work is done: its COMMIT was through before the error.
 
@@ -139,16 +162,22 @@ class Work:
 
     def _position(self, heads: frozenset[str]) -> int:
         """How many steps are committed, by what the version table says."""
-        for number in range(len(self.trail) - 1, -1, -1):
-            if self.trail[number] == heads:
-                del self.trail[number + 1 :]
-                return number
+        number = self._committed(heads)
+        if number is not None:
+            del self.trail[number + 1 :]
+            return number
         raise RunError(
             "The version table was changed by somebody else in the middle of the run: "
             f"it is at {events.revisions(tuple(sorted(heads)))}.",
             remedy="Find out who does not take the lock; type the command again.",
             run_id=self._run_id,
         )
+
+    def _committed(self, heads: frozenset[str]) -> int | None:
+        for number in range(len(self.trail) - 1, -1, -1):
+            if self.trail[number] == heads:
+                return number
+        return None
 
     def _before_step(self, number: int, step: Any) -> None:
         self._signals.check()
