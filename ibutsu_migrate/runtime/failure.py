@@ -40,6 +40,7 @@ class Failure:
         path: Its file; without a revision that of a file that cannot be loaded.
         line: There, or None.
         statement: The SQL, or None where it was none.
+        skipped: How many statements that the driver had queued behind it did not run.
         kind: The error's class.
         message: What the server or Python said.
         sqlstate: From the server.
@@ -58,6 +59,7 @@ class Failure:
     path: str | None
     line: int | None
     statement: str | None
+    skipped: int
     kind: str
     message: str
     sqlstate: str | None
@@ -85,6 +87,9 @@ class Failure:
         yield f"{which} failed{where}."
         if self.statement:
             yield f"SQL: {shown(self.statement, _SHOWN_SQL)}"
+        if self.skipped:
+            were = "statement was" if self.skipped == 1 else "statements were"
+            yield f"{self.skipped} later {were} not executed."
 
     def _said(self) -> Iterator[str]:
         code = f" ({self.sqlstate})" if self.sqlstate else ""
@@ -163,6 +168,7 @@ def describe(
         path=path,
         line=_origin(path, driver) or line,
         statement=getattr(error, "statement", None) or _sent(driver),
+        skipped=int(getattr(driver, "skipped", 0)),
         kind="Interrupted" if stopped else type(driver).__name__,
         message=message,
         sqlstate=sqlstate(error),
