@@ -75,9 +75,9 @@ imigpy_cursor_adopt(imigpy_cursor *self, PGresult *pg)
 
 /* How a statement is executed. */
 typedef struct run_how {
-    bool join;  /* in one round trip with what is queued */
-    bool defer; /* or left in the queue */
-    bool rows;  /* ... also if it returns rows */
+    bool join;            /* in one round trip with what is queued */
+    bool defer;           /* or left in the queue */
+    bool rows;            /* ... also if it returns rows */
     imigpy_source source; /* origin NULL: the present frame */
 } run_how;
 
@@ -287,8 +287,8 @@ plain_origin(PyObject *origin)
 PyObject *
 imigpy_cursor_enqueue(PyObject *cursor, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"sql", "params", "origin", "rows", "label",
-                                        NULL};
+    static const char *const names[] = {"sql",  "params", "origin",
+                                        "rows", "label",  NULL};
     int rows = 0;
     PyObject *sql, *params = Py_None, *given = Py_None, *label = NULL;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOpO:enqueue",

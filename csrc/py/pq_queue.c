@@ -321,8 +321,7 @@ attribute(const imigpy_queue *q)
     PyErr_NormalizeException(&type, &error, &traceback);
     const imigpy_source *source = &q->failed->source;
     PyObject *skipped = PyLong_FromSsize_t(q->skipped);
-    if (skipped == NULL ||
-        set_or_none(error, "origin", source->origin) < 0 ||
+    if (skipped == NULL || set_or_none(error, "origin", source->origin) < 0 ||
         set_or_none(error, "label", source->label) < 0 ||
         PyObject_SetAttrString(error, "skipped", skipped) < 0 ||
         add_note(error, source->origin, q->skipped) < 0)
