@@ -131,7 +131,8 @@ enum {
 /* ---- COPY ---- */
 
 /* Queue a row, or part of one, of a COPY_IN.  AGAIN: libpq's buffer is full, wait and
- * call again with the same bytes. */
+ * call again with the same bytes.  DONE and no longer in the COPY: the connection
+ * broke, pump for what the server said of it. */
 IMIG_NODISCARD imig_pq_step imig_pq_copy_put(imig_pq_conn *c, const char *bytes,
                                              size_t len, int *want, imig_error *err);
 

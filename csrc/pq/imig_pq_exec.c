@@ -217,15 +217,20 @@ imig_pq_take_result(imig_pq_conn *c)
 /* ---- COPY ---- */
 
 /* Get out what libpq still holds: it queues without end where the socket is slower than
- * the caller.  Reading meanwhile keeps a server that sends notices from stopping. */
+ * the caller.  Reading meanwhile keeps a server that sends notices from stopping.
+ * Where the connection broke the COPY is over: libpq would not look for the server's
+ * last words in it, so that pumping is what tells. */
 static imig_pq_step
-flush(imig_pq_conn *c, int *want, imig_error *err)
+flush(imig_pq_conn *c, int *want)
 {
     *want = IMIG_PQ_WANT_READ | IMIG_PQ_WANT_WRITE;
     int unsent = PQflush(c->pg);
     int alive = PQconsumeInput(c->pg);
-    if (unsent < 0 || !alive)
-        return imig_pq_lost(c, err), IMIG_PQ_FAILED;
+    if (unsent < 0 || !alive) {
+        (void)PQputCopyEnd(c->pg, NULL);
+        c->phase = IMIG_PQ_RUNNING;
+        return IMIG_PQ_DONE;
+    }
     return unsent > 0 ? IMIG_PQ_AGAIN : IMIG_PQ_DONE;
 }
 
@@ -246,9 +251,10 @@ imig_pq_copy_put(imig_pq_conn *c, const char *bytes, size_t len, int *want,
         imig_error_set(err, IMIG_E_ARGUMENT, "no COPY to write to");
         return IMIG_PQ_FAILED;
     }
-    imig_pq_step step = flush(c, want, err);
-    return step == IMIG_PQ_DONE ? queued(c, PQputCopyData(c->pg, bytes, (int)len), err)
-                                : step;
+    imig_pq_step step = flush(c, want);
+    if (step != IMIG_PQ_DONE || c->phase != IMIG_PQ_COPY_IN)
+        return step;
+    return queued(c, PQputCopyData(c->pg, bytes, (int)len), err);
 }
 
 imig_pq_step
@@ -258,8 +264,8 @@ imig_pq_copy_end(imig_pq_conn *c, const char *reason, int *want, imig_error *err
         imig_error_set(err, IMIG_E_ARGUMENT, "no COPY to end");
         return IMIG_PQ_FAILED;
     }
-    imig_pq_step step = flush(c, want, err);
-    if (step == IMIG_PQ_DONE)
+    imig_pq_step step = flush(c, want);
+    if (step == IMIG_PQ_DONE && c->phase == IMIG_PQ_COPY_IN)
         step = queued(c, PQputCopyEnd(c->pg, reason), err);
     if (step == IMIG_PQ_DONE)
         c->phase = IMIG_PQ_RUNNING;

@@ -51,7 +51,16 @@ imigpy_copy_put(imigpy_copy *copy, const char *bytes, size_t len)
 {
     copy->bytes = bytes;
     copy->len = len;
-    return wait_for(copy, put_step, copy);
+    if (wait_for(copy, put_step, copy) < 0)
+        return -1;
+    if (imig_pq_get_phase(copy->conn->pq) == IMIG_PQ_COPY_IN)
+        return 0;
+    PGresult *pg = imigpy_conn_finish(copy->conn, copy->cursor, copy->sql);
+    if (pg != NULL)
+        imigpy_raise_failed(copy->conn, copy->cursor,
+                            &(imig_error){.status = IMIG_E_LOST}, copy->sql);
+    PQclear(pg);
+    return -1;
 }
 
 PGresult *

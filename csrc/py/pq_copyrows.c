@@ -5,11 +5,14 @@
  * COPY is made to fail, and the caller inserts as if nothing had been tried. */
 #include "pq_conn.h"
 
+#include <time.h>
+
 #include "imig_alloc.h"
 #include "pq_copyfit.h"
 
 enum {
     CHUNK = 65536,       /* bytes that are sent at a time */
+    TURN = 8 * CHUNK,    /* ... and looked at between two looks around */
     LONGEST = 0x3fffffff /* of a row: PostgreSQL's MaxAllocSize */
 };
 
@@ -20,6 +23,7 @@ typedef struct rows_job {
     Py_ssize_t count;
     PyObject *rows; /* list or tuple */
     bool looking;   /* nothing is sent */
+    size_t looked;  /* bytes since others had their turn */
     Py_ssize_t sent;
 } rows_job;
 
@@ -97,19 +101,31 @@ add_row(rows_job *job, PyObject *row)
     return is_whole(job, row) ? FIT : UNFIT;
 }
 
-/* 0, or -1 with an exception. Other threads and signals get their turn. */
+/* While nothing is waited for: signals, and other threads.  Those need time to wake up:
+ * the GIL let go and taken back at once is only news to them that it is taken. */
+static int
+give_way(rows_job *job, size_t len)
+{
+    static const struct timespec SHORT = {.tv_nsec = 50000};
+    if ((job->looked += len) < TURN)
+        return 0;
+    job->looked = 0;
+    Py_BEGIN_ALLOW_THREADS
+        nanosleep(&SHORT, NULL);
+    Py_END_ALLOW_THREADS
+    return PyErr_CheckSignals();
+}
+
+/* 0, or -1 with an exception, of a signal's handler too. */
 static int
 send_chunk(rows_job *job)
 {
     imig_buf *chunk = &job->writer.utf8;
     int done = 0;
-    if (job->looking) {
-        Py_BEGIN_ALLOW_THREADS
-        Py_END_ALLOW_THREADS
-        done = PyErr_CheckSignals();
-    } else if (chunk->len != 0) {
+    if (job->looking)
+        done = give_way(job, chunk->len);
+    else if (chunk->len != 0)
         done = imigpy_copy_put(&job->copy, chunk->data, chunk->len);
-    }
     chunk->len = 0;
     return done;
 }

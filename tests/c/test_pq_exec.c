@@ -219,10 +219,38 @@ test_copy_in_lost(imig_test *t)
         fake.flushes = i == 0 ? "x" : NULL;
         fake.consumes = i == 1 ? "x" : NULL;
         fake.puts = i == 2 ? "x" : NULL;
-        CHECK(t, imig_pq_copy_put(c, "a\n", 2, &want, &err) == IMIG_PQ_FAILED);
-        CHECK(t, err.status == IMIG_E_LOST && imig_pq_is_broken(c));
+        imig_pq_step step = imig_pq_copy_put(c, "a\n", 2, &want, &err);
+        CHECK(t, step == (i == 2 ? IMIG_PQ_FAILED : IMIG_PQ_DONE));
+        if (i != 2)
+            CHECK(t, imig_pq_get_phase(c) == IMIG_PQ_RUNNING);
+        else
+            CHECK(t, err.status == IMIG_E_LOST && imig_pq_is_broken(c));
         release(t, c);
     }
+}
+
+/* What the server said before it went is the outcome. */
+static void
+test_copy_in_last_words(imig_test *t)
+{
+    static const fake_answer ANSWERS[] = {
+        {PGRES_COPY_IN, ""}, {PGRES_FATAL_ERROR, "going"}, {FAKE_END, ""}};
+    imig_error err;
+    int want;
+    imig_pq_conn *c = connected(t);
+    fake.answers = ANSWERS;
+    CHECK(t, imig_pq_send(c, "COPY", &err) == IMIG_OK);
+    CHECK(t, imig_pq_pump(c, &want, &err) == IMIG_PQ_DONE);
+    fake.flushes = "x";
+    CHECK(t, imig_pq_copy_put(c, "a\n", 2, &want, &err) == IMIG_PQ_DONE);
+    CHECK(t, imig_pq_get_phase(c) == IMIG_PQ_RUNNING);
+    fake.bad = true;
+    CHECK(t, imig_pq_pump(c, &want, &err) == IMIG_PQ_DONE);
+    PGresult *pg = imig_pq_take_result(c);
+    CHECK(t, pg != NULL && PQresultStatus(pg) == PGRES_FATAL_ERROR);
+    PQclear(pg);
+    CHECK(t, imig_pq_is_broken(c));
+    release(t, c);
 }
 
 static void
@@ -438,6 +466,7 @@ main(void)
     test_last_words(&t);
     test_copy_in(&t);
     test_copy_in_lost(&t);
+    test_copy_in_last_words(&t);
     test_copy_out(&t);
     test_copy_out_lost(&t);
     test_replication(&t);

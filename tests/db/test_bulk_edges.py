@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import signal
-import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +18,6 @@ _pq = pytest.importorskip(
     exc_type=ImportError,
 )
 
-from ibutsu_migrate.engine import bulk  # noqa: E402 - needs the driver
 from ibutsu_migrate.errors import NotSupportedError  # noqa: E402
 
 COUNT = 12
@@ -374,35 +371,3 @@ def test_a_server_side_cursor(connection: sa.Connection) -> None:
     raw: Any = connection.connection.dbapi_connection
     with pytest.raises(Exception, match="not for a server-side cursor"):
         raw.cursor("c").copy_rows(None, (("a", 23, 0, False),), NUMBERS)
-
-
-def test_ctrl_c_before_anything_is_sent(connection: sa.Connection) -> None:
-    # With a sequence all rows are looked at first.
-    connection.exec_driver_sql("CREATE TABLE u (id serial, a int)")
-    raw: Any = connection.connection.dbapi_connection
-    rows = [{"a": number} for number in range(3_000_000)]
-    insert = bulk.read_insert("INSERT INTO u (a) VALUES (%(a)s)")
-    assert insert is not None
-    table = bulk.find_table(raw, insert)
-    assert table is not None
-    assert table.counts
-    before = _pq.counters()["round_trips"]
-    ran = threading.Event()
-    other = threading.Timer(0.02, ran.set)
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    usual = signal.signal(signal.SIGALRM, stop)
-    other.start()
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            raw.cursor().copy_rows(None, table.columns, rows)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, usual)
-    assert ran.is_set()  # other threads are not kept waiting
-    other.join()
-    assert _pq.counters()["round_trips"] == before
-    assert connection.exec_driver_sql("SELECT count(*) FROM u").scalar_one() == 0
