@@ -24,6 +24,10 @@ from .driver import is_autocommit, sqlstate
 OTHERS: Final = "ibutsu_migrate.others"
 """Where it is left in ``config.attributes`` how many databases were not asked."""
 
+ARGUMENTS: Final = "_ibutsu_migrate_arguments"
+"""Where an environment keeps what env.py hands to revisions, such as ``engine_name`` in
+the one of ``alembic init -t multidb``."""
+
 Found = TypeVar("Found")
 Ask = Callable[[tuple[str, ...], MigrationContext], Found]
 
@@ -79,10 +83,16 @@ def look(config: Config, script: ScriptDirectory, ask: Ask[Found]) -> Found:
     # Alembic's own word for a command that only looks.
     only_look.__module__ = "alembic.command"
     only_look.__qualname__ = "current.<locals>.look"
-    with (
-        ONE_AT_A_TIME,
-        EnvironmentContext(config, script, fn=only_look, dont_mutate=True),
-    ):
+    environment = EnvironmentContext(config, script, fn=only_look, dont_mutate=True)
+    run = environment.run_migrations
+
+    def run_migrations(**kw: Any) -> None:
+        setattr(environment, ARGUMENTS, kw)
+        run(**kw)
+
+    # Where the functions of ``alembic.context`` look first.
+    setattr(environment, "run_migrations", run_migrations)  # noqa: B010
+    with ONE_AT_A_TIME, environment:
         script.run_env()
     if not found:
         raise RunError(

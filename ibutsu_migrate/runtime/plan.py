@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from ..weight.locks import MODES, Nothing, TableLock
 from ..weight.meanwhile import Meanwhile
 from ..weight.rules import weigh
 from ..weight.words import without_passwords
-from .look import look, looking
+from .look import ARGUMENTS, look, looking
 from .past import past_of
 from .record import Known, Recorded, Recorder, Recording
 from .tables import Size, Tables
@@ -239,11 +240,13 @@ def _recorded(
     context: MigrationContext, steps: Sequence[Any], sql: bool, direction: Direction
 ) -> Iterator[Recording]:
     recorder = Recorder(context, direction) if sql and steps else None
+    arguments = getattr(context.environment_context, ARGUMENTS, {})
     for step in steps:
         if recorder is None:
             yield Recording("not asked", None, ())
         else:
-            yield recorder.record(step.migration_fn, step.revision.path)
+            migrate = functools.partial(step.migration_fn, **arguments)
+            yield recorder.record(migrate, step.revision.path)
 
 
 class _Weigher:

@@ -167,6 +167,22 @@ def test_several_databases(command: str, shop: Shop, database: Database) -> None
     )
 
 
+def test_what_env_py_hands_to_revisions(shop: Shop) -> None:
+    """As the env.py of ``alembic init -t multidb`` does."""
+    write_env(
+        shop.folder,
+        stock_env().replace(
+            "    context.run_migrations()",
+            "    context.run_migrations(engine_name='one')",
+        ),
+    )
+    path = shop.add("a1", upgrade="op.execute(f'CREATE TABLE {engine_name} (id int)')")
+    path.write_text(path.read_text().replace("upgrade()", "upgrade(engine_name)"))
+    (a1,) = planned(shop, 2)[1]["revisions"]
+    assert [each["sql"] for each in a1["statements"]] == ["CREATE TABLE one (id int)"]
+    shop.done("alembic", "upgrade", "head")
+
+
 def test_an_empty_database(shop: Shop, database: Database) -> None:
     assert planned(shop, 0)[0] == (
         "The database is at no revision: nothing to do for head.\n"
