@@ -117,3 +117,22 @@ def scripts(tmp_path: Path, database: Database) -> Callable[..., Any]:
         return found
 
     return chosen
+
+
+@pytest.mark.parametrize("multiinsert", [True, False])
+def test_bulk_insert(database: Database, multiinsert: bool) -> None:
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+
+    engine = sa.create_engine(database.url("ibutsu"), ibutsu_copy=1)
+    with engine.connect() as connection:
+        op = Operations(MigrationContext.configure(connection))
+        table = op.create_table("t", sa.Column("a", sa.Integer))
+        rows = [{"a": number} for number in range(12)]
+        op.bulk_insert(table, rows, multiinsert=multiinsert)
+        # A COPY's rows are those of its savepoint; there is none for single INSERTs.
+        found = connection.exec_driver_sql(
+            "SELECT count(*), bool_and(xmin <> pg_current_xact_id()::xid) FROM t"
+        ).one()
+    engine.dispose()
+    assert tuple(found) == (12, multiinsert)
