@@ -232,7 +232,7 @@ def test_who_is_in_the_way_is_yellow(safe: Shop, database: Database) -> None:
 @pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_a_terminal_without_colours(environ: dict[str, str], safe: Shop) -> None:
     """A dumb one has no live line either."""
-    safe.add("c3", "b2", "op.execute('SELECT pg_sleep(1.5)')")
+    safe.add("c3", "b2", "op.execute('SELECT pg_sleep(2.5)')")
     status, said = on_terminal(safe, "alembic", "upgrade", "head", **environ)
     live = said.count("\r\x1b[K")
     assert (live > 0) == ("TERM" not in environ)
