@@ -9,7 +9,7 @@ DRIVER := dbapi dbapi_leaks dialect interrupt pipeline pipeline_migrations refle
 # A worker for each core, each with a server of its own; groups share what is dear.
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
-.PHONY: help demo test check stress pgbouncer setup ready lint fix types layers c-test fuzz stubs \
+.PHONY: help demo test check libpq stress pgbouncer setup ready lint fix types layers c-test fuzz stubs \
 	static bench conformance alembic-suite alembic matrix servers clean
 
 help: ## This list
@@ -82,6 +82,9 @@ conformance: ready ## SQLAlchemy's and Alembic's own suites on the C driver
 
 matrix: ready ## Python 3.11 to 3.14, as far as they can be had: make matrix [P=3.13]
 	@$(PY) tools/matrix.py $(P)
+
+libpq: ready ## The driver built and tested with libpq 14 to 18: make libpq [L="14 17"]
+	@$(PY) tools/libpq.py $(L)
 
 servers: ready ## Safe runs on PostgreSQL 14 to 18, fetched by pip: make servers [S="14 17"]
 	@$(PY) tools/servers.py $(S)

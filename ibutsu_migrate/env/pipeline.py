@@ -258,12 +258,28 @@ def _settling(revise: Callable[..., Any], connection: Connection) -> Callable[..
         try:
             return revise(**kw)
         except Exception as error:
-            if getattr(error, "origin", None) is None:
+            first = _queued_error(error)
+            if first is None:
                 _await_queue(connection)
+            elif first is not error:
+                raise first.with_traceback(first.__traceback__) from first.__cause__
             raise
 
     setattr(settled, _SETTLES, True)
     return settled
+
+
+def _queued_error(error: BaseException) -> BaseException | None:
+    """What an error comes from, if that is a queued statement's.
+
+    It would have been raised before the ``try`` that made another error of it.
+    """
+    chained: BaseException | None = error
+    while chained is not None:
+        if getattr(getattr(chained, "orig", chained), "origin", None) is not None:
+            return chained
+        chained = chained.__cause__ or chained.__context__
+    return None
 
 
 def _await_queue(connection: Connection) -> None:

@@ -34,6 +34,19 @@ SERVER: Final = "CAST(extract(epoch FROM pg_postmaster_start_time()) AS text)"
 """SQL that is the same on two connections only if they are to the same server."""
 
 
+THERE: Final = """
+SELECT 1 FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = :schema AND c.relname = :table
+"""
+"""A row if a table is there now.
+
+``to_regclass()`` may go by what the backend remembers from before its transaction, if
+nothing else in it has locked a table: behind a pooler an earlier client may have asked
+the same when there was none.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """What the server says about itself and the connection.
@@ -129,7 +142,7 @@ def heads_of(
     """
     name = f"{_identifier(schema)}.{_identifier(table)}"
     try:
-        if ask("SELECT to_regclass(:name)", {"name": name})[0][0] is None:
+        if not ask(THERE, {"schema": schema, "table": table}):
             return ()
         rows = ask(f"SELECT version_num FROM {name} ORDER BY 1")  # noqa: S608 - quoted
     except Exception:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from .. import __version__
 from .control import Control
+from .database import THERE
 from .events import (
     Emit,
     Event,
@@ -81,8 +82,6 @@ _VERSIONS: Final = (
 _LOCK_TIMEOUT: Final = "2s"
 
 _FORMAT: Final = f"SELECT coalesce(max(number), 0) FROM {SCHEMA}.format"  # noqa: S608
-
-_THERE: Final = "SELECT to_regclass(:name) IS NOT NULL"
 
 # A run that was killed could not write its end. Whoever writes the next holds its lock.
 _DIED: Final = f"""
@@ -245,13 +244,14 @@ class Journal:
     def _prepare(self) -> None:
         """Make the schema, or bring it up to this version's format."""
         query = self._control.query
-        there = query(_THERE, {"name": f"{SCHEMA}.format"})[0][0]
+        format_table = {"schema": SCHEMA, "table": "format"}
+        there = query(THERE, format_table)
         if there and query(_FORMAT)[0][0] >= len(_VERSIONS):
             return
         # Runs on other version tables may be at the same point.
         query("SELECT pg_advisory_xact_lock(:space, 0)", {"space": SPACE})
         number = 0
-        if query(_THERE, {"name": f"{SCHEMA}.format"})[0][0]:
+        if query(THERE, format_table):
             number = query(_FORMAT)[0][0]
         for version in _VERSIONS[number:]:
             for statement in version:

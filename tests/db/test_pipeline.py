@@ -184,14 +184,19 @@ def test_an_error_that_comes_by_itself(connection: Connection) -> None:
     other.execute("CREATE TABLE ta (a int)")
     assert cursor.enqueue("UPDATE ta SET nothing = 1", None, HERE)
     time.sleep(0.5)
-    # Queued before the error was seen, and read with it.
-    assert other.enqueue("CREATE TABLE tb (a int)", None, HERE)
-    with pytest.raises(errors.ProgrammingError) as caught:
+
+    def fail() -> None:
+        # Queued before the error was seen, and read with it; libpq 14 has seen it.
+        assert other.enqueue("CREATE TABLE tb (a int)", None, HERE)
         cursor.execute("SELECT 1")
+
+    with pytest.raises(errors.ProgrammingError) as caught:
+        fail()
     assert caught.value.statement == "UPDATE ta SET nothing = 1"
-    assert caught.value.skipped == 2
-    with pytest.raises(errors.ProgrammingError, match="nothing"):
-        _ = other.rowcount
+    assert caught.value.skipped in (1, 2)
+    if caught.value.skipped == 2:
+        with pytest.raises(errors.ProgrammingError, match="nothing"):
+            _ = other.rowcount
     connection.rollback()
     assert other.rowcount == -1
 

@@ -156,7 +156,9 @@ def ahead(bind: sa.Engine | sa.Connection, *schemas: str | None) -> IbutsuInspec
 def test_the_same_as_sqlalchemy(
     path: str, ours: sa.Engine, stock: sa.Engine, database: Database
 ) -> None:
-    database.cluster.psql(SCHEMA, database.name)
+    psql = database.cluster.psql
+    old = int(psql("SHOW server_version_num")) < 150000
+    psql(SCHEMA.replace(" NULLS NOT DISTINCT", "") if old else SCHEMA, database.name)
     found = []
     for engine in (ours, stock):
         with engine.connect() as connection:

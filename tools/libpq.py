@@ -1,0 +1,101 @@
+"""Build the driver with every libpq that is supported, and test it on the same server.
+
+    python tools/libpq.py              14 to 18
+    python tools/libpq.py 14 17        these
+
+Library, headers and server are those of ``servers.py``. Each gets a copy of the
+checkout and a virtual environment in ``.cache/libpq``; the build must be without
+warnings.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from matrix import LEFT_OUT, ROOT
+from servers import DEFAULT, bin_of
+
+CACHE = ROOT / ".cache" / "libpq"
+TESTS = (
+    *("bulk", "dbapi", "dbapi_leaks", "dialect", "faults", "interrupt", "pipeline"),
+    *("pipeline_migrations", "pipeline_random", "reflection", "values"),
+)
+WHICH = "from ibutsu_migrate import _pq; print(_pq.libpq_version())"
+
+
+def build(folder: Path, programs: Path) -> Path:
+    """A virtual environment with the package built with that libpq; its Python.
+
+    Raises:
+        subprocess.CalledProcessError: It does not build.
+    """
+    source, python = folder / "src", folder / "venv" / "bin" / "python"
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+    environment = {
+        **os.environ,
+        "IBUTSU_MIGRATE_WERROR": "1",
+        "IBUTSU_MIGRATE_PG_CONFIG": str(programs / "pg_config"),
+        "LDFLAGS": f"-Wl,-rpath,{programs.parent / 'lib'}",
+    }
+    pip = [str(python), "-m", "pip", "install", "-q"]
+    subprocess.run([*pip, "setuptools>=77"], check=True)
+    subprocess.run(
+        [*pip, "--no-build-isolation", "-e", ".[test]"],
+        cwd=source,
+        env=environment,
+        check=True,
+    )
+    return python
+
+
+def test(name: str) -> tuple[bool, str]:
+    """Whether the driver's tests pass with one libpq; their summary."""
+    folder, programs = CACHE / name, bin_of(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    python = build(folder, programs)
+    done = subprocess.run(
+        [python, "-m", "pytest", "-q", *(f"tests/db/test_{each}.py" for each in TESTS)],
+        cwd=folder / "src",
+        env={**os.environ, "IBUTSU_MIGRATE_PG_BIN": str(programs)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode != 0:
+        print(done.stdout)
+    used = subprocess.run(
+        [python, "-c", WHICH], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    summary = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout.strip().splitlines()[-1])
+    return done.returncode == 0, f"libpq {used}: {summary.strip('= ')}"
+
+
+def main() -> int:
+    """The exit status: 1 where a test fails, or a library cannot be had."""
+    results, status = [], 0
+    for name in sys.argv[1:] or DEFAULT:
+        begun = time.perf_counter()
+        try:
+            passed, said = test(name)
+        except (subprocess.CalledProcessError, StopIteration, OSError) as error:
+            passed, said = False, f"cannot be built here: {error!r}"
+        took = time.perf_counter() - begun
+        print(f"{name}: {said}", flush=True)
+        results.append(f"{name}: {'ok' if passed else 'FAILED'} ({took:.0f} s) {said}")
+        status |= not passed
+    print("\n".join(["", *results]))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
