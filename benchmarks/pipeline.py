@@ -1,16 +1,22 @@
 """Round trips: stock Alembic and psycopg2 beside this package, queued and not.
 
-Usage: ``python benchmarks/pipeline.py [--rounds N] [--revisions N] [--delays 0,2,10]``
+Usage: ``python benchmarks/pipeline.py [--rounds N] [--revisions N] [--delays 0,2,10]
+[--save]``
 
 Every connection goes through a proxy that holds back what it passes on for half the
 round trip time in each direction, and counts how often a client waited: bytes to the
-server after bytes from it. The sides take turns within each round.
+server after bytes from it. The sides take turns within each round. Times are those of
+the whole process; the last two columns leave out Python's start and imports: from the
+call of ``run_migrations()`` to its end, and the same statements through one pipeline
+with nothing else (``probe_pipeline.py``), which waits where rows come back and at each
+commit. ``--save`` writes ``benchmarks/PIPELINE.md``.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
 import queue
 import socket
 import statistics
@@ -20,6 +26,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 from ibutsu_migrate.testing.cluster import Cluster
@@ -29,15 +36,29 @@ ALEMBIC = Path(sys.executable).with_name("alembic")
 
 SIDES = {
     "stock": ("psycopg2", {"IBUTSU_MIGRATE": "off"}),
-    "ours": ("ibutsu", {"IBUTSU_MIGRATE_PIPELINE": "off"}),
-    "queue": ("ibutsu", {"IBUTSU_MIGRATE_PIPELINE": "on"}),
+    "fast": ("ibutsu", {"IBUTSU_MIGRATE": "fast"}),
+    "safe": ("ibutsu", {"IBUTSU_MIGRATE": "safe"}),
 }
+# Each statement by itself, as the log of them shall be.
+AWAITED = {"IBUTSU_MIGRATE": "fast", "IBUTSU_MIGRATE_PIPELINE": "off"}
+PROBE = Path(__file__).with_name("probe_pipeline.py")
 
 ENV = """\
 import os
+import time
 from ibutsu_migrate.env import run_migrations
+if "BENCHMARK_LOG" in os.environ:
+    import sys
+    sys.path.insert(0, os.environ["BENCHMARK_FOLDER"])
+    import probe_pipeline
+    probe_pipeline.record(os.environ["BENCHMARK_LOG"])
 driver = None if os.environ.get("IBUTSU_MIGRATE") == "off" else "ibutsu"
-run_migrations(url=os.environ["BENCHMARK_URL"], driver=driver)
+each = os.environ.get("BENCHMARK_TRANSACTIONS") != "one"
+begun = time.perf_counter()
+run_migrations(
+    url=os.environ["BENCHMARK_URL"], driver=driver, transaction_per_migration=each
+)
+print("within:", time.perf_counter() - begun)
 """
 
 REVISION = """\
@@ -152,69 +173,154 @@ def write_revisions(folder: Path, count: int) -> Path:
     return ini
 
 
-def upgrade(side: str, cluster: Cluster, proxy: Proxy, ini: Path | None) -> float:
-    """Seconds of ``alembic upgrade head`` on an empty database."""
-    driver, variables = SIDES[side]
-    with cluster.create_database() as database:
-        url = f"postgresql+{driver}://postgres@127.0.0.1:{proxy.port}/{database.name}"
-        names = ("BENCHMARK_URL", "SQLALCHEMY_DATABASE_URI")
-        environ = {**os.environ, **dict.fromkeys(names, url), **variables}
-        environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        chosen = ["-c", str(ini)] if ini is not None else []
-        start = time.perf_counter()
-        done = subprocess.run(
-            [str(ALEMBIC), *chosen, "upgrade", "head"],
-            env=environ,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
+def ibutsu_revisions(folder: Path) -> Path:
+    """The Ibutsu Server's history, under an env.py that can be measured."""
+    scripts = folder / "scripts"
+    scripts.mkdir(parents=True)
+    (scripts / "env.py").write_text(ENV)
+    ini = folder / "alembic.ini"
+    versions = ROOT / "alembic" / "versions"
+    ini.write_text(
+        "[alembic]\nscript_location = %(here)s/scripts\npath_separator = os\n"
+        f"version_locations = {versions}\n"
+    )
+    return ini
+
+
+@dataclass
+class Run:
+    """One run: seconds of the process, seconds within it, waits."""
+
+    whole: float
+    within: float
+    waits: int
+
+
+class Bench:
+    """Runs sides on new databases, through the proxy.
+
+    Attributes:
+        proxy: To the cluster.
+    """
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self._cluster = cluster
+        self._log = folder / "statements.jsonl"
+        self.proxy = Proxy(str(cluster.socket_dir / f".s.PGSQL.{cluster.port}"))
+        self.proxy.start()
+
+    def upgrade(self, side: str, ini: Path, transactions: str) -> Run:
+        """``alembic upgrade head``."""
+        driver, variables = SIDES[side]
+        names = {"BENCHMARK_TRANSACTIONS": transactions, **variables}
+        return self._upgrade(ini, driver, names)
+
+    def _upgrade(self, ini: Path, driver: str, names: dict[str, str]) -> Run:
+        command = [str(ALEMBIC), "-c", str(ini), "upgrade", "head"]
+        return self._run(command, f"postgresql+{driver}", names)
+
+    def floor(self, ini: Path, transactions: str) -> Run:
+        """The statements of the history, and nothing else."""
+        if not self._log.exists():
+            names = {"BENCHMARK_TRANSACTIONS": transactions, **AWAITED}
+            names |= {"BENCHMARK_LOG": str(self._log)}
+            names |= {"BENCHMARK_FOLDER": str(PROBE.parent)}
+            self._upgrade(ini, "ibutsu", names)
+        command = [sys.executable, str(PROBE), str(self._log)]
+        return self._run(command, "postgresql", {})
+
+    def forget(self) -> None:
+        """The next history has other statements."""
+        self._log.unlink(missing_ok=True)
+
+    def _run(self, command: list[str], scheme: str, names: dict[str, str]) -> Run:
+        with self._cluster.create_database() as database:
+            url = f"{scheme}://postgres@127.0.0.1:{self.proxy.port}/{database.name}"
+            environ = {**os.environ, "BENCHMARK_URL": url, **names}
+            environ.pop("PYTHONDONTWRITEBYTECODE", None)
+            self.proxy.turns = 0
+            start = time.perf_counter()
+            done = subprocess.run(
+                command, env=environ, capture_output=True, text=True, check=False
+            )
+            taken = time.perf_counter() - start
+        if done.returncode != 0:
+            sys.exit(f"{command} failed:\n{done.stdout}{done.stderr}")
+        within = done.stdout.rpartition("within: ")[2]
+        return Run(taken, float(within), self.proxy.turns)
+
+
+def rows(bench: Bench, ini: Path, name: str, asked: argparse.Namespace) -> list[str]:
+    """The lines of one history."""
+    lines = []
+    transactions = "one" if "one transaction" in name else "each"
+    bench.proxy.delay = 0.0
+    bench.upgrade("stock", ini, transactions)  # leaves the .pyc files
+    for delay in (float(text) for text in asked.delays.split(",")):
+        bench.proxy.delay = delay / 2000
+        found: dict[str, list[Run]] = {side: [] for side in (*SIDES, "floor")}
+        for _ in range(asked.rounds):
+            for side in SIDES:
+                found[side].append(bench.upgrade(side, ini, transactions))
+            found["floor"].append(bench.floor(ini, transactions))
+        whole = {
+            side: statistics.median(run.whole for run in found[side]) for side in SIDES
+        }
+        within = {
+            side: statistics.median(run.within for run in found[side])
+            for side in ("fast", "floor")
+        }
+        waits = {side: runs[-1].waits for side, runs in found.items()}
+        cells = " | ".join(f"{whole[side]:.2f} | {waits[side]:,}" for side in SIDES)
+        ratios = (whole[side] / whole["stock"] for side in ("fast", "safe"))
+        lines.append(
+            f"| {name} | {delay:g} ms | {cells} | "
+            + " | ".join(f"{ratio:.2f}" for ratio in ratios)
+            + f" | {within['fast']:.2f} | {within['floor']:.2f} | {waits['floor']:,} |"
         )
-        taken = time.perf_counter() - start
-    if done.returncode != 0:
-        sys.exit(f"{side} failed:\n{done.stdout}{done.stderr}")
-    return taken
+    bench.forget()
+    return lines
 
 
-def table(cluster: Cluster, asked: argparse.Namespace, folder: Path) -> list[str]:
+def table(bench: Bench, asked: argparse.Namespace, folder: Path) -> list[str]:
     """The lines of the table."""
-    generated = write_revisions(folder, asked.revisions)
-    proxy = Proxy(str(cluster.socket_dir / f".s.PGSQL.{cluster.port}"))
-    proxy.start()
-    lines = [
-        "| history | delay | stock, s | waits | ours, s | waits | queue, s | waits "
-        "| queue / stock |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    histories = {"Ibutsu": None, f"{asked.revisions} generated revisions": generated}
-    for name, ini in histories.items():
-        upgrade("stock", cluster, proxy, ini)  # leaves the .pyc files
-        for delay in (float(text) for text in asked.delays.split(",")):
-            proxy.delay = delay / 2000
-            times: dict[str, list[float]] = {side: [] for side in SIDES}
-            turns = dict.fromkeys(SIDES, 0)
-            for _ in range(asked.rounds):
-                for side in SIDES:
-                    proxy.turns = 0
-                    times[side].append(upgrade(side, cluster, proxy, ini))
-                    turns[side] = proxy.turns
-            found = {side: statistics.median(times[side]) for side in SIDES}
-            cells = " | ".join(f"{found[s]:.2f} | {turns[s]:,}" for s in SIDES)
-            ratio = found["queue"] / found["stock"]
-            lines.append(f"| {name} | {delay:g} ms | {cells} | {ratio:.2f} |")
+    sides = " | ".join(f"{side}, s | waits" for side in SIDES)
+    head = f"| history | delay | {sides} | fast / stock | safe / stock "
+    lines = [f"{head}| fast within, s | floor, s | waits |"]
+    lines.append("|---|" + "---:|" * 12)
+    lines += rows(bench, ibutsu_revisions(folder / "ibutsu"), "Ibutsu", asked)
+    count = asked.revisions
+    ini = write_revisions(folder / "generated", count)
+    lines += rows(bench, ini, f"{count} revisions, one transaction", asked)
+    lines += rows(bench, ini, f"{count} revisions, one each", asked)
     return lines
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print, and save when asked."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--revisions", type=int, default=500)
     parser.add_argument("--delays", default="0,2,10")
+    parser.add_argument("--save", action="store_true")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, Cluster.start() as cluster:
-        lines = table(cluster, asked, Path(folder))
-    sys.stdout.write("\n".join(lines) + "\n")
+    with tempfile.TemporaryDirectory() as name, Cluster.start() as cluster:
+        folder = Path(name)
+        lines = table(Bench(cluster, folder), asked, folder)
+    names = ("alembic", "SQLAlchemy", "psycopg2-binary", "ibutsu-migrate")
+    packages = ", ".join(f"{each} {version(each)}" for each in names)
+    lines += [
+        "",
+        f"Median of {asked.rounds} rounds, the sides in turns. Python "
+        f"{platform.python_version()}, {os.cpu_count()} cores, {platform.system()} "
+        f"{platform.machine()}; {packages}.",
+    ]
+    text = "\n".join(lines) + "\n"
+    sys.stdout.write(text)
+    if asked.save:
+        head = "# Migrations over a network\n\n"
+        head += "Made by `python benchmarks/pipeline.py --save`.\n\n"
+        (ROOT / "benchmarks" / "PIPELINE.md").write_text(head + text)
 
 
 if __name__ == "__main__":
