@@ -36,16 +36,19 @@ Origin = tuple[str, int, str]
 _spec = find_spec("alembic")
 _ALEMBIC: Final = (_spec.origin if _spec is not None else None) or ""
 
-# Whose frames are no code of a revision: these folders and no others, so that a helper
+# Whose frames are no code of a revision: these places and no others, so that a helper
 # of SQLAlchemy's or Alembic's tests, or an application's, counts as a caller.
 _OWN: Final = tuple(
-    os.path.join(os.path.dirname(package), folder) + os.sep
-    for package, folders in (
-        (sqlalchemy.__file__, ("engine", "sql", "dialects", "util", "event", "orm")),
-        (_ALEMBIC, ("runtime", "operations", "ddl", "util")),
-        (os.path.dirname(__file__), ("engine", "env", "runtime")),
+    os.path.join(os.path.dirname(package), place)
+    for package, places in (
+        (
+            sqlalchemy.__file__,
+            ("engine/", "sql/", "dialects/", "util/", "event/", "orm/"),
+        ),
+        (_ALEMBIC, ("runtime/", "operations/", "ddl/", "util/")),
+        (os.path.dirname(__file__), ("engine/", "env/", "runtime/", "troubles.py")),
     )
-    for folder in folders
+    for place in places
 )
 _RUNNER: Final = os.path.join(os.path.dirname(_ALEMBIC), "runtime", "migration.py")
 

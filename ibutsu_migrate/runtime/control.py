@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.engine import Connection, Engine
 
+from ..engine.pipeline import OPTION as PIPELINE
 from .driver import notice_death
 
 Parameters = Mapping[str, object] | Sequence[Mapping[str, object]] | None
@@ -126,7 +127,9 @@ class Control:
     def _open(self) -> Connection:
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(
-                isolation_level="READ COMMITTED"
+                # On this package's driver, BEGIN and what has no rows go along.
+                isolation_level="READ COMMITTED",
+                **{PIPELINE: True},
             )
             notice_death(self._connection.connection.dbapi_connection)
         return self._connection

@@ -216,7 +216,7 @@ class RunLock:
         told = -_TELL_EVERY
         own = f"{PREFIX}{self._run_id}"
         names = {"suffix": f" key={self.key.hex}", "own": own, "pid": pid}
-        while rows := self._looked_again(names):
+        while rows := self._control.look(_ORPHANS, names):
             waited = time.monotonic() - begun
             doomed = terminate is not None and waited >= terminate
             if doomed or waited - told >= _TELL_EVERY:
@@ -226,11 +226,8 @@ class RunLock:
             if waited >= limit:
                 raise self._still_there(rows[0][0], waited)
             sleep(_FIRST_POLL)
-
-    def _looked_again(self, names: Mapping[str, object]) -> Any:
-        # Within a transaction the view is what it was at the first look.
-        self._control.look("SELECT pg_stat_clear_snapshot()")
-        return self._control.look(_ORPHANS, names)
+            # Within a transaction the view is what it was at the first look.
+            self._control.look("SELECT pg_stat_clear_snapshot()")
 
     def _found(
         self, pid: int, name: str, state: str | None, query: str | None, doomed: bool

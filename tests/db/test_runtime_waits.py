@@ -114,7 +114,10 @@ def test_patience_ends(safe: Shop, database: Database) -> None:
     assert "Traceback" not in result.stderr
     path = safe.versions / "c3_.py"
     at = query(database, "SELECT * FROM alembic_version")[0]
-    said = result.stderr[result.stderr.index("FAILED: ") :].splitlines()
+    ending = result.stderr[result.stderr.index("FAILED: ") :]
+    # Where the driver has a queue.
+    ending = re.sub(r"\n\d later statements? (was|were) not executed\.", "", ending)
+    said = ending.splitlines()
     assert said[0] == f"FAILED: revision c3 failed at {path}:12."
     assert said[1] == "SQL: ALTER TABLE item ADD COLUMN m TEXT"
     assert (
