@@ -11,17 +11,15 @@ warnings.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from matrix import LEFT_OUT, ROOT
-from servers import DEFAULT, bin_of
+from servers import DEFAULT, bin_of, summary_of, test_each
 
 CACHE = ROOT / ".cache" / "libpq"
 TESTS = (
@@ -76,26 +74,8 @@ def test(name: str) -> tuple[bool, str]:
     used = subprocess.run(
         [python, "-c", WHICH], cwd=folder, capture_output=True, text=True, check=True
     ).stdout.strip()
-    summary = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout.strip().splitlines()[-1])
-    return done.returncode == 0, f"libpq {used}: {summary.strip('= ')}"
-
-
-def main() -> int:
-    """The exit status: 1 where a test fails, or a library cannot be had."""
-    results, status = [], 0
-    for name in sys.argv[1:] or DEFAULT:
-        begun = time.perf_counter()
-        try:
-            passed, said = test(name)
-        except (subprocess.CalledProcessError, StopIteration, OSError) as error:
-            passed, said = False, f"cannot be built here: {error!r}"
-        took = time.perf_counter() - begun
-        print(f"{name}: {said}", flush=True)
-        results.append(f"{name}: {'ok' if passed else 'FAILED'} ({took:.0f} s) {said}")
-        status |= not passed
-    print("\n".join(["", *results]))
-    return status
+    return done.returncode == 0, f"libpq {used}: {summary_of(done.stdout)}"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(test_each(sys.argv[1:] or DEFAULT, test))

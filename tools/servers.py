@@ -16,7 +16,7 @@ import sys
 import tarfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -82,19 +82,28 @@ def test(name: str) -> tuple[bool, str]:
     )
     if done.returncode != 0:
         print(done.stdout)
-    summary = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout.strip().splitlines()[-1])
-    return done.returncode == 0, f"{version}: {summary.strip('= ')}"
+    return done.returncode == 0, f"{version}: {summary_of(done.stdout)}"
 
 
-def main() -> int:
-    """The exit status: 1 where a test fails or a server cannot be had."""
+def summary_of(output: str) -> str:
+    """What pytest says last, without its colours."""
+    last = output.strip().splitlines()[-1]
+    return re.sub(r"\x1b\[[0-9;]*m", "", last).strip("= ")
+
+
+def test_each(names: Sequence[str], test: Callable[[str], tuple[bool, str]]) -> int:
+    """Test each of them, tell as it goes and once more at the end.
+
+    Returns:
+        The exit status: 1 where a test fails or one cannot be had.
+    """
     results, status = [], 0
-    for name in sys.argv[1:] or DEFAULT:
+    for name in names:
         begun = time.perf_counter()
         try:
             passed, said = test(name)
         except (subprocess.CalledProcessError, StopIteration, OSError) as error:
-            passed, said = False, f"cannot be had here: {error!r}"
+            passed, said = False, f"cannot be had or built here: {error!r}"
         took = time.perf_counter() - begun
         print(f"{name}: {said}", flush=True)
         results.append(f"{name}: {'ok' if passed else 'FAILED'} ({took:.0f} s) {said}")
@@ -104,4 +113,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(test_each(sys.argv[1:] or DEFAULT, test))
