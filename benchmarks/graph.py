@@ -6,6 +6,10 @@ Each figure is a child process's own (``probe.py``), the median over the rounds,
 sides in turns. The floor is what reading the same files takes in C, without looking at
 them (``floor.c``), in a child like the others. ``--save`` writes
 ``benchmarks/GRAPH.md``.
+
+Every figure is of files that the system has in memory. A run that had to wait for the
+disk all the same (``disk_blocks``: a folder's own blocks get lost between two runs) is
+made again, whichever side's it is: it would tell the disk's time.
 """
 
 from __future__ import annotations
@@ -47,6 +51,15 @@ def run(arguments: list[str], mode: str) -> str:
     return done.stdout
 
 
+def probed(arguments: list[str], mode: str) -> dict[str, float]:
+    """Run a probe until a run of it reads nothing from the disk."""
+    for _ in range(10):
+        report: dict[str, float] = json.loads(run(arguments, mode))
+        if report.pop("disk_blocks") == 0:
+            return report
+    sys.exit(f"{mode}: {' '.join(arguments)}\nread from the disk ten times in ten")
+
+
 def build_floor(folder: Path) -> Path:
     """Compile floor.c."""
     library, source = folder / "floor.so", ROOT / "benchmarks" / "floor.c"
@@ -67,9 +80,9 @@ def measured(
     found: dict[str, Figures] = {side: {} for side in (*SIDES, "floor")}
     run(probe, "off")  # leaves the .pyc files that stock Alembic profits from
     for _ in range(rounds):
-        found["floor"].setdefault("load", []).append(float(run(least, "off")))
+        found["floor"].setdefault("load", []).append(probed(least, "off")["load"])
         for side in SIDES:
-            report = json.loads(run(probe, side))
+            report = probed(probe, side)
             if report["revisions"] != revisions or report["steps"] != revisions:
                 sys.exit(f"{side} saw another history: {report}")
             start = time.perf_counter()

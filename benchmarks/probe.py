@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 def main() -> None:
     """Measure load, plan and walk of the history named on the command line."""
     script = ScriptDirectory.from_config(Config(sys.argv[1]))
+    read_before = resource.getrusage(resource.RUSAGE_SELF).ru_inblock
     start = time.perf_counter()
     heads = script.get_heads()
     loaded = time.perf_counter()
@@ -26,6 +27,7 @@ def main() -> None:
     planned = time.perf_counter()
     walked = sum(1 for _ in script.walk_revisions())
     done = time.perf_counter()
+    usage = resource.getrusage(resource.RUSAGE_SELF)
     report = {
         "load": loaded - start,
         "plan": planned - loaded,
@@ -34,7 +36,8 @@ def main() -> None:
         "revisions": walked,
         "steps": len(steps),
         "heads": len(heads),
-        "peak_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "peak_kib": usage.ru_maxrss,
+        "disk_blocks": usage.ru_inblock - read_before,
     }
     sys.stdout.write(json.dumps(report) + "\n")
 
