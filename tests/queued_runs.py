@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import py_compile
 import re
 import traceback
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ class Scripts:
         self.toml: Path | None = None
         # Of a safe run the round trips of its control connection are counted too.
         self.switch: str | None = None
+        self.sourceless = False
         self.config: Config | None = None
         (folder / "versions").mkdir()
         (folder / "env.py").write_text(ENV)
@@ -97,6 +99,13 @@ class Scripts:
         (self.folder / "versions" / f"{name}.py").write_text(text)
         self.last = name
         return name
+
+    def drop_sources(self) -> None:
+        """Leave only the compiled files."""
+        self.sourceless = True
+        for source in (self.folder / "versions").glob("*.py"):
+            py_compile.compile(str(source), str(source.with_suffix(".pyc")))
+            source.unlink()
 
     def run(
         self,
@@ -113,6 +122,7 @@ class Scripts:
         config.set_main_option("script_location", str(self.folder))
         if self.switch is not None:
             config.set_main_option("ibutsu_migrate", self.switch)
+        config.set_main_option("sourceless", str(self.sourceless).lower())
         config.attributes["output"] = output
         url = database.url("ibutsu")
         config.attributes["arguments"] = {"url": url, "pipeline": pipeline, **options}

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from importlib.util import find_spec
 from types import CodeType
 from typing import Any, Final
@@ -126,15 +127,20 @@ def find_origin(depth: int = 1) -> tuple[Origin, bool]:
 
 
 def _is_guarded(code: CodeType, line: int) -> bool:
+    # Without an entry there no instruction stands in a `try` or a `with`: most
+    # functions of a revision, whose source need not be read then.
+    if not code.co_exceptiontable:
+        return False
     ranges = _ranges.get(code)
     if ranges is None:
-        ranges = _ranges[code] = _read_ranges(code)
+        source = "".join(linecache.getlines(code.co_filename))
+        ranges = _ranges[code] = _read_ranges(source)
     return any(start <= line <= end for start, end in ranges)
 
 
-def _read_ranges(code: CodeType) -> tuple[tuple[int, int], ...]:
+@lru_cache(maxsize=8)
+def _read_ranges(source: str) -> tuple[tuple[int, int], ...]:
     """Lines of the file that are in a block; all of them where it cannot be read."""
-    source = "".join(linecache.getlines(code.co_filename))
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):

@@ -226,6 +226,18 @@ def test_pyproject(scripts: Scripts, database: Database, tmp_path: Path) -> None
     assert scripts.run(database, pipeline=True).round_trips <= FEW
 
 
+@pytest.mark.parametrize("caught", [False, True])
+def test_without_sources(scripts: Scripts, database: Database, caught: bool) -> None:
+    """What has a `try` is awaited as a whole: where it ends cannot be told."""
+    scripts.switch = "fast"
+    scripts.add(f"{MANY}\ntry: pass\nfinally: print()" if caught else MANY)
+    scripts.drop_sources()
+    outcome = scripts.run(database, pipeline=None)
+    assert outcome.error is None
+    assert len(outcome.rows) == 21
+    assert (outcome.round_trips <= FEW) is not caught
+
+
 def test_an_engine_may_say_no(scripts: Scripts, database: Database) -> None:
     scripts.switch = "fast"
     scripts.add(MANY)
