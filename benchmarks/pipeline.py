@@ -9,7 +9,8 @@ server after bytes from it. The sides take turns within each round. Times are th
 the whole process; the last two columns leave out Python's start and imports: from the
 call of ``run_migrations()`` to its end, and the same statements through one pipeline
 with nothing else (``probe_pipeline.py``), which waits where rows come back and at each
-commit. ``--save`` writes ``benchmarks/PIPELINE.md``.
+commit. Stock Alembic on psycopg takes part where psycopg is installed (``pip install
+"psycopg[binary]"``). ``--save`` writes ``benchmarks/PIPELINE.md``.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from ibutsu_migrate.testing.cluster import Cluster
@@ -36,9 +38,12 @@ ALEMBIC = Path(sys.executable).with_name("alembic")
 
 SIDES = {
     "stock": ("psycopg2", {"IBUTSU_MIGRATE": "off"}),
+    "psycopg": ("psycopg", {"IBUTSU_MIGRATE": "off"}),
     "fast": ("ibutsu", {"IBUTSU_MIGRATE": "fast"}),
     "safe": ("ibutsu", {"IBUTSU_MIGRATE": "safe"}),
 }
+if find_spec("psycopg") is None:
+    del SIDES["psycopg"]
 # Each statement by itself, as the log of them shall be.
 AWAITED = {"IBUTSU_MIGRATE": "fast", "IBUTSU_MIGRATE_PIPELINE": "off"}
 PROBE = Path(__file__).with_name("probe_pipeline.py")
@@ -287,7 +292,7 @@ def table(bench: Bench, asked: argparse.Namespace, folder: Path) -> list[str]:
     sides = " | ".join(f"{side}, s | waits" for side in SIDES)
     head = f"| history | delay | {sides} | fast / stock | safe / stock "
     lines = [f"{head}| fast within, s | floor, s | waits |"]
-    lines.append("|---|" + "---:|" * 12)
+    lines.append("|---|" + "---:|" * (6 + 2 * len(SIDES)))
     lines += rows(bench, ibutsu_revisions(folder / "ibutsu"), "Ibutsu", asked)
     count = asked.revisions
     ini = write_revisions(folder / "generated", count)
@@ -307,7 +312,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, Cluster.start() as cluster:
         folder = Path(name)
         lines = table(Bench(cluster, folder), asked, folder)
-    names = ("alembic", "SQLAlchemy", "psycopg2-binary", "ibutsu-migrate")
+    names = ["alembic", "SQLAlchemy", "psycopg2-binary", "ibutsu-migrate"]
+    names += ["psycopg-binary"] if "psycopg" in SIDES else []
     packages = ", ".join(f"{each} {version(each)}" for each in names)
     lines += [
         "",
