@@ -9,12 +9,12 @@ may act on an error.
 from __future__ import annotations
 
 import ast
+import contextlib
 import linecache
 import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from importlib.util import find_spec
@@ -58,6 +58,11 @@ _TRANSPARENT: Final = frozenset(
     ("batch_alter_table", "begin_transaction", "begin", "connect")
 )
 
+# What runs a generator that is a context manager: whoever wrote it and whoever says
+# `with` have frames of their own.
+_MANAGER: Final = contextlib._GeneratorContextManager
+_MANAGERS: Final = (_MANAGER.__enter__.__code__, _MANAGER.__exit__.__code__)
+
 _EVERYWHERE: Final = ((0, 1 << 30),)
 
 # The write of a version that Alembic is making: what to say where no row matches.
@@ -73,7 +78,7 @@ _COUNTED: Final = (
 _MISMATCH: Final = re.compile(r'"ibutsu_migrate: (\d+) rows, (.*)"', re.S)
 
 
-@contextmanager
+@contextlib.contextmanager
 def version_write(reason: str) -> Iterator[None]:
     """While Alembic writes a version: it is queued, and the server counts the rows.
 
@@ -118,12 +123,26 @@ def find_origin(depth: int = 1) -> tuple[Origin, bool]:
         last = (file, current.f_lineno or 0, code.co_name)
         if code.co_name == "run_migrations" and file == _RUNNER:
             break
-        if file != "<string>" and not file.startswith(_OWN):
+        if (
+            file != "<string>"
+            and not file.startswith(_OWN)
+            and not (code in _MANAGERS and _is_untroubled(current))
+        ):
             first = first or last
             if _is_guarded(code, last[1]):
                 return first, True
         current = current.f_back
     return first or last, False
+
+
+def _is_untroubled(frame: Any) -> bool:
+    """Whether a block is entered, or left without an error.
+
+    ``__exit__(self, typ, ...)``, where ``typ`` is None, and ``__enter__`` catch nothing
+    but StopIteration (``contextlib._GeneratorContextManager``).
+    """
+    code: CodeType = frame.f_code
+    return code is _MANAGERS[0] or frame.f_locals[code.co_varnames[1]] is None
 
 
 def _is_guarded(code: CodeType, line: int) -> bool:

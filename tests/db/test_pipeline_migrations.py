@@ -70,6 +70,44 @@ def test_a_revision_is_one_round_trip(scripts: Scripts, both: Both) -> None:
     assert without.round_trips > 100
 
 
+def test_a_batch_is_queued(scripts: Scripts, both: Both) -> None:
+    scripts.switch = "fast"
+    batch = "with op.batch_alter_table('ta') as batch:\n    batch."
+    columns = (f"{batch}add_column(sa.Column('c{n}', sa.Text))" for n in range(20))
+    scripts.add("\n".join(("op.execute('CREATE TABLE ta (a int)')", *columns)))
+    without, queued = both()
+    same(without, queued)
+    assert without.error is None
+    assert queued.round_trips <= FEW
+    assert without.round_trips > MANY_TRIPS
+    scripts.add(f"{batch}drop_column('no')\nop.execute('DROP TABLE ta')")
+    without, queued = both()
+    same(without, queued)
+    assert queued.error == "ProgrammingError"
+    assert queued.line is not None
+
+
+def test_an_error_that_leaves_a_block(scripts: Scripts, both: Both) -> None:
+    manager = """
+import contextlib
+
+@contextlib.contextmanager
+def around(bind):
+    try:
+        yield
+    except ValueError:
+        helper(bind, "DROP TABLE nowhere")
+"""
+    scripts.add(
+        "try:\n    with around(op.get_bind()):\n        raise ValueError('no')\n"
+        "except sa.exc.ProgrammingError as error:\n    raise KeyError('mine')",
+        manager,
+    )
+    without, queued = both()
+    same(without, queued)
+    assert queued.error == "KeyError"
+
+
 def test_an_error_names_its_line(scripts: Scripts, both: Both) -> None:
     scripts.add("op.create_table('ta', sa.Column('a', sa.Integer))")
     scripts.add(
