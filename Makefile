@@ -89,6 +89,10 @@ libpq: ready ## The driver built and tested with libpq 14 to 18: make libpq [L="
 servers: ready ## Safe runs on PostgreSQL 14 to 18, fetched by pip: make servers [S="14 17"]
 	@$(PY) tools/servers.py $(S)
 
+.PHONY: histories
+histories: ready ## Migrations of well-known applications on the driver and on psycopg2: make histories [H="mlflow zou"]
+	@$(PY) tools/known_histories.py $(H)
+
 clean: ## Delete everything that was made here
 	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
