@@ -11,14 +11,13 @@ warnings.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from matrix import LEFT_OUT, ROOT
+from checkouts import ROOT, build
 from servers import DEFAULT, bin_of, summary_of, test_each
 
 CACHE = ROOT / ".cache" / "libpq"
@@ -29,39 +28,15 @@ TESTS = (
 WHICH = "from ibutsu_migrate import _pq; print(_pq.libpq_version())"
 
 
-def build(folder: Path, programs: Path) -> Path:
-    """A virtual environment with the package built with that libpq; its Python.
-
-    Raises:
-        subprocess.CalledProcessError: It does not build.
-    """
-    source, python = folder / "src", folder / "venv" / "bin" / "python"
-    shutil.rmtree(source, ignore_errors=True)
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    environment = {
-        **os.environ,
-        "IBUTSU_MIGRATE_WERROR": "1",
-        "IBUTSU_MIGRATE_PG_CONFIG": str(programs / "pg_config"),
-        "LDFLAGS": f"-Wl,-rpath,{programs.parent / 'lib'}",
-    }
-    pip = [str(python), "-m", "pip", "install", "-q"]
-    subprocess.run([*pip, "setuptools>=77"], check=True)
-    subprocess.run(
-        [*pip, "--no-build-isolation", "-e", ".[test]"],
-        cwd=source,
-        env=environment,
-        check=True,
-    )
-    return python
-
-
 def test(name: str) -> tuple[bool, str]:
     """Whether the driver's tests pass with one libpq; their summary."""
     folder, programs = CACHE / name, bin_of(name)
     folder.mkdir(parents=True, exist_ok=True)
-    python = build(folder, programs)
+    variables = {
+        "IBUTSU_MIGRATE_PG_CONFIG": str(programs / "pg_config"),
+        "LDFLAGS": f"-Wl,-rpath,{programs.parent / 'lib'}",
+    }
+    python = build(folder, variables)
     done = subprocess.run(
         [python, "-m", "pytest", "-q", *(f"tests/db/test_{each}.py" for each in TESTS)],
         cwd=folder / "src",

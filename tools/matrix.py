@@ -20,22 +20,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from checkouts import ROOT, build
 from debian_python import Interpreter, UnavailableError, fetch
 
-ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".cache" / "matrix"
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 FROM_DEBIAN = ("3.14",)
+DRIVER = ("bulk", "dbapi", "dbapi_leaks", "dialect", "interrupt", "pipeline", "values")
 TESTS = (
     "tests/unit",
     "tests/native",
     "tests/differential",
     "tests/db/test_handbook.py",
-    "tests/db/test_dialect.py",
     "tests/db/test_migrated_database.py",
+    "tests/db/test_runtime_api.py",
+    *(f"tests/db/test_{name}.py" for name in DRIVER),
     "tests/packaging/test_sources.py",
 )
-LEFT_OUT = (".git", ".venv", ".cache", "build", "dist", "*.so", "*.egg-info", "*_cache")
 
 
 def candidates(version: str) -> Iterator[Path]:
@@ -78,29 +79,11 @@ def find(version: str) -> Interpreter:
 
 def make_environment(interpreter: Interpreter, folder: Path) -> Path:
     """A virtual environment with the package built in it; its Python."""
-    source, python = folder / "src", folder / "venv" / "bin" / "python"
-    shutil.rmtree(source, ignore_errors=True)
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    if not python.exists():
-        if interpreter.include is None:
-            make = [str(interpreter.path), "-m", "venv"]
-        else:
-            make = [sys.executable, "-m", "virtualenv", "-q", "-p"]
-            make.append(str(interpreter.path))
-        subprocess.run([*make, str(folder / "venv")], check=True)
-    environment = {**os.environ, "IBUTSU_MIGRATE_WERROR": "1"}
-    if interpreter.include is not None:
-        # After the host's own: that folder has another C library's headers too.
-        environment["CFLAGS"] = f"-idirafter {interpreter.include}"
-    pip = [str(python), "-m", "pip", "install", "-q"]
-    subprocess.run([*pip, "setuptools>=77"], check=True)
-    subprocess.run(
-        [*pip, "--no-build-isolation", "-e", ".[test]"],
-        cwd=source,
-        env=environment,
-        check=True,
-    )
-    return python
+    if interpreter.include is None:
+        return build(folder, {}, (str(interpreter.path), "-m", "venv"))
+    make = (sys.executable, "-m", "virtualenv", "-q", "-p", str(interpreter.path))
+    # After the host's own: that folder has another C library's headers too.
+    return build(folder, {"CFLAGS": f"-idirafter {interpreter.include}"}, make)
 
 
 def test(version: str, interpreter: Interpreter) -> str | None:
