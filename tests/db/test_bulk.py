@@ -240,7 +240,12 @@ def outcome(engine: sa.Engine, case: Case) -> tuple[Any, Any, bool]:
 
 
 @pytest.fixture
-def engines(database: Database) -> Iterator[list[sa.Engine]]:
+def engines(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[sa.Engine]]:
+    # A database with hstore, of a test before, leaves psycopg2 able to send a dict.
+    adapters: Any = psycopg2.extensions.adapters
+    monkeypatch.delitem(adapters, (dict, psycopg2.extensions.ISQLQuote), raising=False)
     database.cluster.psql(SETUP, database.name)
     made = [
         sa.create_engine(database.url("ibutsu"), ibutsu_copy=1),
