@@ -1,9 +1,10 @@
 """Many rows: INSERT and SELECT through SQLAlchemy Core, drivers in turns.
 
-Usage: ``python benchmarks/bulk.py [--rows N] [--rounds N]``; prints a table of median
-seconds and of how much the process grew while it inserted: SQLAlchemy makes a dict of
-each row's parameters, whatever the driver. psycopg, in its C
-implementation, takes part where it is installed (``pip install "psycopg[binary]"``).
+Usage: ``python benchmarks/bulk.py [--rows N] [--rounds N] [--save]``; prints a table of
+median seconds and of how much the process grew while it inserted: SQLAlchemy makes a
+dict of each row's parameters, whatever the driver. psycopg, in its C implementation,
+takes part where it is installed (``pip install "psycopg[binary]"``). ``--save`` writes
+``benchmarks/BULK.md``.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
+from publish import Head, publish
+
 from ibutsu_migrate.testing.cluster import Cluster
 
+HEAD = Head("BULK.md", "Many rows", "python benchmarks/bulk.py --save")
 SIDES = {
     "ours": ("ibutsu", "true"),
     "ours, without COPY": ("ibutsu", "false"),
@@ -105,6 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--save", action="store_true")
     asked = parser.parse_args()
     sides = {
         name: side for name, side in SIDES.items() if find_spec(side[0]) or side[1]
@@ -115,14 +120,17 @@ def main() -> None:
             for name, (driver, switch) in sides.items():
                 report = turn(database.url(driver), switch, asked.rows)
                 reports[name].append(report)
-    lines = ["| | insert s | grown MB | select s |", "|---|---:|---:|---:|"]
+        server = cluster.psql("SHOW server_version").strip()
+    rows = f"{asked.rows:,} rows"
+    lines = [f"| {rows} | insert s | grown MB | select s |"]
+    lines.append("|---|---:|---:|---:|")
     for name, found in reports.items():
         insert, grown, select = (
             statistics.median(each[key] for each in found)
             for key in ("insert", "grown", "select")
         )
         lines.append(f"| {name} | {insert:.2f} | {grown:.0f} | {select:.2f} |")
-    sys.stdout.write("\n".join(lines) + "\n")
+    publish(lines, asked.rounds, HEAD if asked.save else None, server)
 
 
 if __name__ == "__main__":

@@ -17,20 +17,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from histories import write_history
+from publish import Head, publish
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+HEAD: Final = Head(
+    "GRAPH.md", "The revision graph", "python benchmarks/graph.py --save"
+)
 SIDES: Final = ("off", "fast")
 SHAPES: Final = {"straight": None, "merge every 10": 10}
 FIGURES: Final = ("load", "plan", "walk")
@@ -141,21 +143,7 @@ def main() -> None:
         floor = build_floor(folder)
         for size in sizes:
             lines += rows(folder, size, asked.rounds, floor)
-    names = ("alembic", "SQLAlchemy", "ibutsu-migrate")
-    packages = ", ".join(f"{each} {version(each)}" for each in names)
-    lines += [
-        "",
-        f"Median of {asked.rounds} rounds, the sides in turns. Python "
-        f"{platform.python_version()}, {os.cpu_count()} cores, {platform.system()} "
-        f"{platform.machine()}; {packages}.",
-    ]
-    text = "\n".join(lines) + "\n"
-    sys.stdout.write(text)
-    if asked.save:
-        head = (
-            "# The revision graph\n\nMade by `python benchmarks/graph.py --save`.\n\n"
-        )
-        (ROOT / "benchmarks" / "GRAPH.md").write_text(head + text)
+    publish(lines, asked.rounds, HEAD if asked.save else None)
 
 
 if __name__ == "__main__":

@@ -17,24 +17,28 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 from proxy import Proxy
+from publish import Head, publish
 
 from ibutsu_migrate.testing.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 ALEMBIC = Path(sys.executable).with_name("alembic")
 
+HEAD = Head(
+    "PIPELINE.md",
+    "Migrations over a network",
+    "python benchmarks/pipeline.py --save",
+)
 SIDES = {
     "stock": ("psycopg2", {"IBUTSU_MIGRATE": "off"}),
     "psycopg": ("psycopg", {"IBUTSU_MIGRATE": "off"}),
@@ -242,21 +246,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, Cluster.start() as cluster:
         folder = Path(name)
         lines = table(Bench(cluster, folder), asked, folder)
-    names = ["alembic", "SQLAlchemy", "psycopg2-binary", "ibutsu-migrate"]
-    names += ["psycopg-binary"] if "psycopg" in SIDES else []
-    packages = ", ".join(f"{each} {version(each)}" for each in names)
-    lines += [
-        "",
-        f"Median of {asked.rounds} rounds, the sides in turns. Python "
-        f"{platform.python_version()}, {os.cpu_count()} cores, {platform.system()} "
-        f"{platform.machine()}; {packages}.",
-    ]
-    text = "\n".join(lines) + "\n"
-    sys.stdout.write(text)
-    if asked.save:
-        head = "# Migrations over a network\n\n"
-        head += "Made by `python benchmarks/pipeline.py --save`.\n\n"
-        (ROOT / "benchmarks" / "PIPELINE.md").write_text(head + text)
+    publish(lines, asked.rounds, HEAD if asked.save else None)
 
 
 if __name__ == "__main__":

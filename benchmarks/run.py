@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,15 +19,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from histories import write_history
+from publish import Head, publish
 
 from ibutsu_migrate.testing.cluster import Cluster, Database
 
 ROOT = Path(__file__).resolve().parent.parent
 ALEMBIC = Path(sys.executable).with_name("alembic")
+HEAD = Head("RESULTS.md", "Benchmark results", "make bench SAVE=1")
 SIDES = {"stock": ("off", "psycopg2"), "ours": ("fast", "ibutsu")}
 
 
@@ -149,17 +149,6 @@ def server_rows(rounds: int, cluster: Cluster) -> list[Row]:
     return medians(rounds, measure)
 
 
-def machine(cluster: Cluster) -> str:
-    """Where and with what the figures were measured."""
-    names = ("alembic", "SQLAlchemy", "psycopg2-binary", "ibutsu-migrate")
-    packages = ", ".join(f"{name} {version(name)}" for name in names)
-    server = cluster.psql("SHOW server_version").strip()
-    return (
-        f"Python {platform.python_version()}, PostgreSQL {server} on a local socket, "
-        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}; {packages}."
-    )
-
-
 def main() -> None:
     """Measure, print the table, save it when asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -175,14 +164,9 @@ def main() -> None:
             "| | Alembic + psycopg2, ms | ibutsu-migrate, ms | ratio |",
             "|---|---:|---:|---:|",
             *(row.markdown() for row in rows),
-            "",
-            f"Median of {asked.rounds} rounds, the sides in turns. {machine(cluster)}",
         ]
-    text = "\n".join(lines) + "\n"
-    sys.stdout.write(text)
-    if asked.save:
-        head = "# Benchmark results\n\nMade by `make bench SAVE=1`.\n\n"
-        (ROOT / "benchmarks" / "RESULTS.md").write_text(head + text)
+        server = cluster.psql("SHOW server_version").strip()
+    publish(lines, asked.rounds, HEAD if asked.save else None, server)
 
 
 if __name__ == "__main__":
