@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+# What makes a cursor of a query: its rows come in several pieces, here in one.
+DECLARE = re.compile(r'^DECLARE "[^"]+" .*?CURSOR .*?FOR ')
 HERE = (__file__, 1, "main")
 
 
@@ -33,7 +36,8 @@ def record(log: str) -> None:
         connection: Any, cursor: Any, sql: str, values: Any, context: Any, many: bool
     ) -> None:
         rows, alone = cursor.description is not None, cursor.connection.autocommit
-        file.write(json.dumps([cursor.query.decode(), rows, alone]) + "\n")
+        text = DECLARE.sub("", cursor.query.decode())
+        file.write(json.dumps([text, rows, alone]) + "\n")
 
     def committed(connection: Any) -> None:
         file.write("null\n")

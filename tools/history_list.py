@@ -25,7 +25,7 @@ class History:
         sqlalchemy: The version; what the application asks for, as new as may be.
         until: The target of ``alembic upgrade``.
         each: Whether each revision is a transaction of its own, as its env.py says.
-        environ: Variables that its code reads.
+        environ: Variables that its code reads; HERE is the folder of the history.
         prelude: Lines of env.py that its revisions need; may set ``metadata``.
         prepare: A program that makes what the first revision expects.
     """
@@ -160,7 +160,7 @@ HISTORIES = {
         modules=("apache-airflow-task-sdk==1.3.2",),
         sqlalchemy="2.0.58",
         each=True,
-        environ={"AIRFLOW_HOME": "home"},
+        environ={"AIRFLOW_HOME": "HERE/home"},
         prelude=AIRFLOW,
     ),
     "ckan": History("ckan==2.12.0", ("ckan/migration/versions",)),
@@ -191,7 +191,8 @@ HISTORIES = {
         (
             *("Jinja2==3.1.6", "PyYAML==6.0.4", "anyio==4.16.0", "httpx==0.28.1"),
             *("asgi-lifespan==2.1.0", "cachetools==8.0.2", "cloudpickle==3.1.3"),
-            *("coolname==5.0.0", "fsspec==2026.9.0", "griffe==2.4.1"),
+            *("coolname==5.0.0", "fsspec==2026.9.0", "greenlet==3.5.6"),
+            "griffe==2.4.1",
             *("humanize==4.17.0", "jinja2-humanize-extension==0.4.0"),
             *("jsonschema==4.26.0", "opentelemetry-sdk==1.45.2", "orjson==3.13.0"),
             *("packaging==26.4", "pathspec==1.1.1", "pendulum==3.3.0"),

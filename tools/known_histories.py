@@ -197,6 +197,14 @@ class Bench:
         self._proxy = proxy
         self._history = history
         self._python = str(folder / "venv" / "bin" / "python")
+        self._environ = {
+            **os.environ,
+            **{
+                name: value.replace("HERE", str(folder))
+                for name, value in history.environ.items()
+            },
+        }
+        self._environ.pop("PYTHONDONTWRITEBYTECODE", None)
         self.folder = folder
         self.log = log
 
@@ -208,7 +216,7 @@ class Bench:
                 self._history.until,
             ],
             cwd=self.folder,
-            env={**os.environ, **self._history.environ},
+            env=self._environ,
             capture_output=True,
             text=True,
             check=True,
@@ -259,11 +267,7 @@ class Bench:
             if self._history.prepare:
                 subprocess.run(
                     [self._python, "-c", self._history.prepare],
-                    env={
-                        **os.environ,
-                        **self._history.environ,
-                        "HISTORY_URL": database.url("psycopg2"),
-                    },
+                    env={**self._environ, "HISTORY_URL": database.url("psycopg2")},
                     capture_output=True,
                     check=True,
                 )
@@ -283,8 +287,7 @@ class Bench:
         return self._run(line, {"HISTORY_URL": url, **variables, **names})
 
     def _run(self, command: list[str], names: dict[str, str]) -> Run:
-        environ = {**os.environ, **self._history.environ, **names}
-        environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        environ = {**self._environ, **names}
         self._proxy.turns = 0
         start = time.perf_counter()
         done = subprocess.run(

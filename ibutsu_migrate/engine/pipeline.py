@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dis
+import inspect
 import linecache
 import os
 import re
@@ -18,7 +20,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import lru_cache
 from importlib.util import find_spec
-from types import CodeType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
 import sqlalchemy
@@ -63,7 +65,13 @@ _TRANSPARENT: Final = frozenset(
 _MANAGER: Final = contextlib._GeneratorContextManager
 _MANAGERS: Final = (_MANAGER.__enter__.__code__, _MANAGER.__exit__.__code__)
 
-_EVERYWHERE: Final = ((0, 1 << 30),)
+_SEND: Final = dis.opmap["SEND"]
+_MADE: Final = contextlib.contextmanager(lambda: iter(())).__code__
+
+# A `try` or `with`: its lines, and what is called to make the managers of a `with`
+# that is nothing else; None where an error may be acted on.
+_Block = tuple[int, int, tuple[str, ...] | None]
+_EVERYWHERE: Final[tuple[_Block, ...]] = ((0, 1 << 30, None),)
 
 # The write of a version that Alembic is making: what to say where no row matches.
 _version_write: ContextVar[str | None] = ContextVar("_version_write", default=None)
@@ -104,7 +112,7 @@ def mismatch(error: BaseException) -> str | None:
 
 # Frames
 
-_ranges: dict[CodeType, tuple[tuple[int, int], ...]] = {}
+_blocks: dict[CodeType, tuple[_Block, ...]] = {}
 
 
 def find_origin(depth: int = 1) -> tuple[Origin, bool]:
@@ -129,7 +137,7 @@ def find_origin(depth: int = 1) -> tuple[Origin, bool]:
             and not (code in _MANAGERS and _is_untroubled(current))
         ):
             first = first or last
-            if _is_guarded(code, last[1]):
+            if _is_guarded(current):
                 return first, True
         current = current.f_back
     return first or last, False
@@ -145,21 +153,31 @@ def _is_untroubled(frame: Any) -> bool:
     return code is _MANAGERS[0] or frame.f_locals[code.co_varnames[1]] is None
 
 
-def _is_guarded(code: CodeType, line: int) -> bool:
+def _is_guarded(frame: Any) -> bool:
+    code: CodeType = frame.f_code
+    line = frame.f_lineno or 0
+    return any(
+        start <= line <= end
+        and (calls is None or not all(_lets_through(frame, name) for name in calls))
+        for start, end, calls in _blocks_of(code)
+    )
+
+
+def _blocks_of(code: CodeType) -> tuple[_Block, ...]:
     # Without an entry there no instruction stands in a `try` or a `with`: most
     # functions of a revision, whose source need not be read then.
     if not code.co_exceptiontable:
-        return False
-    ranges = _ranges.get(code)
-    if ranges is None:
+        return ()
+    blocks = _blocks.get(code)
+    if blocks is None:
         source = "".join(linecache.getlines(code.co_filename))
-        ranges = _ranges[code] = _read_ranges(source)
-    return any(start <= line <= end for start, end in ranges)
+        blocks = _blocks[code] = _read_blocks(source)
+    return blocks
 
 
 @lru_cache(maxsize=8)
-def _read_ranges(source: str) -> tuple[tuple[int, int], ...]:
-    """Lines of the file that are in a block; all of them where it cannot be read."""
+def _read_blocks(source: str) -> tuple[_Block, ...]:
+    """The blocks of a file; one that is everywhere where it cannot be read."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
@@ -167,21 +185,59 @@ def _read_ranges(source: str) -> tuple[tuple[int, int], ...]:
     if not source:
         return _EVERYWHERE
     return tuple(
-        (node.lineno, node.end_lineno or node.lineno)
+        (node.lineno, node.end_lineno or node.lineno, calls)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Try | ast.TryStar)
-        or (
-            isinstance(node, ast.With | ast.AsyncWith)
-            and not all(_is_transparent(item.context_expr) for item in node.items)
-        )
+        if isinstance(node, ast.Try | ast.TryStar | ast.With | ast.AsyncWith)
+        and (calls := _calls_of(node)) != ()
     )
 
 
-def _is_transparent(expression: ast.expr) -> bool:
-    if not isinstance(expression, ast.Call):
+def _calls_of(
+    node: ast.Try | ast.TryStar | ast.With | ast.AsyncWith,
+) -> tuple[str, ...] | None:
+    if not isinstance(node, ast.With):
+        return None
+    names = []
+    for item in node.items:
+        expression = item.context_expr
+        if not isinstance(expression, ast.Call):
+            return None
+        function = expression.func
+        if isinstance(function, ast.Attribute) and function.attr in _TRANSPARENT:
+            continue
+        if not isinstance(function, ast.Attribute | ast.Name):
+            return None
+        names.append(ast.unparse(function))
+    return tuple(names)
+
+
+def _lets_through(frame: Any, name: str) -> bool:
+    """Whether a call of that name makes a context manager that lets errors through.
+
+    A generator with no block of its own ends where it yielded: what it would have done
+    behind that is like what stands behind the statement.
+    """
+    code: CodeType = frame.f_code
+    first, *rest = name.split(".")
+    if first in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
         return False
-    function = expression.func
-    return isinstance(function, ast.Attribute) and function.attr in _TRANSPARENT
+    found = frame.f_globals.get(first)
+    for part in rest:
+        if not isinstance(found, ModuleType):
+            return False
+        found = getattr(found, part, None)
+    if not isinstance(found, FunctionType) or found.__code__ is not _MADE:
+        return False
+    made = getattr(found, "__wrapped__", None)
+    if not (isinstance(made, FunctionType) and inspect.isgeneratorfunction(made)):
+        return False
+    inner: CodeType = made.__code__
+    if _SEND in inner.co_code[::2]:
+        return False  # `yield from` another one, which may have a block
+    lines = [line for _, _, line in inner.co_lines() if line is not None]
+    return not any(
+        start <= max(lines) and min(lines) <= end for start, end, _ in _blocks_of(inner)
+    )
 
 
 # SQLAlchemy

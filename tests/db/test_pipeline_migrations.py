@@ -87,6 +87,86 @@ def test_a_batch_is_queued(scripts: Scripts, both: Both) -> None:
     assert queued.line is not None
 
 
+AROUND = """
+import contextlib
+
+@contextlib.contextmanager
+def around(bind):
+    helper(bind, "CREATE TABLE first (a int)")
+    yield
+    helper(bind, "CREATE TABLE last (a int)")
+
+@contextlib.contextmanager
+def careful(bind):
+    try:
+        yield
+    except sa.exc.ProgrammingError as error:
+        raise KeyError("mine") from error
+
+@contextlib.contextmanager
+def both(bind):
+    yield from careful.__wrapped__(bind)
+
+class Careful:
+    def __init__(self, bind):
+        pass
+    def __enter__(self):
+        pass
+    def __exit__(self, kind, error, traceback):
+        if error is not None:
+            raise KeyError("mine") from error
+"""
+
+
+def indented(text: str) -> str:
+    return "".join(f"    {line}\n" for line in text.splitlines())
+
+
+def test_a_manager_that_lets_errors_through(scripts: Scripts, both: Both) -> None:
+    scripts.switch = "fast"
+    batch = "with around(op.get_bind()), op.batch_alter_table('base') as batch:\n"
+    batch += "    batch.add_column(sa.Column('b', sa.Text))\n"
+    scripts.add(
+        f"op.execute('CREATE TABLE base (a int)')\n{batch}"
+        "op.execute('DROP TABLE first')\nop.execute('DROP TABLE last')\n"
+        f"with around(op.get_bind()):\n{indented(MANY)}",
+        AROUND,
+    )
+    without, queued = both()
+    same(without, queued)
+    assert without.error is None
+    assert queued.round_trips <= FEW
+    scripts.add("op.execute('DROP TABLE last')\nop.execute('DROP TABLE first')")
+    scripts.add(
+        "with around(op.get_bind()):\n    op.execute('DROP TABLE nowhere')", AROUND
+    )
+    without, queued = both()
+    same(without, queued)
+    assert queued.error == "ProgrammingError"
+    assert 'table "nowhere" does not exist' in str(queued.message)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "with careful(op.get_bind()):",
+        "with both(op.get_bind()):",
+        "with Careful(op.get_bind()):",
+        "with around(op.get_bind()), careful(op.get_bind()):",
+        "around = careful\nwith around(op.get_bind()):",
+        "with contextlib.ExitStack() as stack:\n"
+        "    stack.enter_context(careful(op.get_bind()))",
+    ],
+)
+def test_a_manager_that_acts_on_errors(
+    scripts: Scripts, both: Both, block: str
+) -> None:
+    scripts.add(f"{block}\n    op.execute('DROP TABLE nowhere')", AROUND)
+    without, queued = both()
+    same(without, queued)
+    assert queued.error == "KeyError"
+
+
 def test_an_error_that_leaves_a_block(scripts: Scripts, both: Both) -> None:
     manager = """
 import contextlib
