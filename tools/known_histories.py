@@ -18,7 +18,6 @@ import argparse
 import difflib
 import json
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
@@ -34,13 +34,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from history_list import HISTORIES, TOOLS, History
 from proxy import Proxy
+from publish import Head, publish
 
 from ibutsu_migrate.testing.cluster import Cluster, Database
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".cache" / "histories"
 PROBE = ROOT / "benchmarks" / "probe_pipeline.py"
-SAVED = ROOT / "benchmarks" / "HISTORIES.md"
 DELAY = 0.010  # seconds of a round trip, where time is measured
 
 SIDES = {
@@ -59,6 +59,7 @@ import json
 import os
 import sys
 import time
+import alembic.context
 metadata = None
 {prelude}
 from ibutsu_migrate.env import run_migrations
@@ -70,6 +71,9 @@ if "HISTORY_WHY" in os.environ:
     sys.path.insert(0, {tools!r})
     import history_waits
     history_waits.listen()
+if "HISTORY_LOADED" in os.environ:
+    for revision in alembic.context.script.walk_revisions():
+        revision.module
 driver = None if os.environ.get("IBUTSU_MIGRATE") == "off" else "ibutsu"
 begun = time.perf_counter()
 try:
@@ -259,7 +263,8 @@ class Bench:
                 url = self._url("postgresql", database.name)
                 return self._run(command, {"BENCHMARK_URL": url})
             command_line = "upgrade " + self._history.until
-            return self._alembic(name, command_line, database.name, {})
+            names = {"HISTORY_LOADED": "1"}
+            return self._alembic(name, command_line, database.name, names)
 
     @contextmanager
     def _database(self) -> Iterator[Database]:
@@ -352,14 +357,27 @@ def measure(bench: Bench, proxy: Proxy, rounds: int) -> tuple[float, float]:
     for name in names * rounds:
         runs[name].append(bench.timed(name))
     proxy.delay = 0.0
-    whole = {name: min(run.whole for run in runs[name]) for name in names}
-    within = {name: min(run.within for run in runs[name]) for name in names}
+    whole = {name: median(run.whole for run in runs[name]) for name in names}
+    within = {name: median(run.within for run in runs[name]) for name in names}
     return whole["fast"] / whole["stock"], within["fast"] / within["floor"]
 
 
 HEAD = (
     "| history | SQLAlchemy | revisions | statements | stock | queued | safe "
     "| each awaited | floor | time, queued / stock | within / floor | downgrade |"
+)
+PAGE = Head(
+    "HISTORIES.md", "Well-known histories", "python tools/known_histories.py --save"
+)
+MEANING = (
+    "`alembic upgrade` to the last revision that stock Alembic on psycopg2 comes to, "
+    "on an empty database. Catalogue, data and errors are the same on all sides, after "
+    "it and after `alembic downgrade base`, as far as stock gets. From `stock` to "
+    "`floor` the numbers are waits: how often the client spoke after the server had "
+    "answered. `floor`: the same statements through one pipeline that waits for rows, "
+    "at commits and outside transactions. The last two numbers are of a round trip of "
+    f"{DELAY * 1000:g} ms: time of the process; time in `run_migrations()`, with all "
+    "revisions loaded, over that pipeline's."
 )
 
 
@@ -412,37 +430,9 @@ def main() -> int:
             print("\n".join([line, *wrong]), flush=True)
             lines.append(line)
             failures += [f"{name}: {each}" for each in wrong]
-    if asked.save:
-        SAVED.write_text(page(lines, asked.rounds))
+    publish([*lines, "", MEANING], asked.rounds, PAGE if asked.save else None)
     print(f"{len(asked.names)} histories, {'DIFFERENT' if failures else 'the same'}")
     return bool(failures)
-
-
-def page(lines: list[str], rounds: int) -> str:
-    """The text of the table's page."""
-    tools = ", ".join(each.replace("==", " ") for each in TOOLS[:2])
-    return "\n".join(
-        [
-            "# Well-known histories",
-            "",
-            "Made by `python tools/known_histories.py --save`.",
-            "",
-            *lines,
-            "",
-            "`alembic upgrade` to the last revision that stock Alembic on psycopg2 "
-            "comes to, on an empty database. Catalogue, data and errors are the same "
-            "on all sides, after it and after `alembic downgrade base`, as far as "
-            "stock gets. From `stock` to `floor` the numbers are waits: how often the "
-            "client spoke after the server had answered. `floor`: the same statements "
-            "through one pipeline that waits for rows, at commits and outside "
-            "transactions. `within / floor`: the time in `run_migrations()` over that "
-            f"pipeline's. Times are the best of {rounds}, with a round trip of "
-            f"{DELAY * 1000:g} ms. Python {platform.python_version()}, "
-            f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}; "
-            f"{tools}.",
-            "",
-        ]
-    )
 
 
 if __name__ == "__main__":
