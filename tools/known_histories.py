@@ -2,6 +2,7 @@
 
     python tools/known_histories.py                  all of them
     python tools/known_histories.py mlflow zou       these
+    python tools/known_histories.py --filled 0.5     and with rows, after half of them
     python tools/known_histories.py --save           and write benchmarks/HISTORIES.md
 
 Each application's package is fetched once, into a virtual environment of its own in
@@ -40,6 +41,7 @@ from ibutsu_migrate.testing.cluster import Cluster, Database
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".cache" / "histories"
+ROWS = ROOT / "tools" / "history_rows.sql"
 PROBE = ROOT / "benchmarks" / "probe_pipeline.py"
 DELAY = 0.010  # seconds of a round trip, where time is measured
 
@@ -106,7 +108,7 @@ import sys
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 script = ScriptDirectory.from_config(Config(sys.argv[1]))
-print(sum(1 for _ in script.iterate_revisions(sys.argv[2], "base")))
+print(*(each.revision for each in script.iterate_revisions(sys.argv[2], "base")))
 """
 
 
@@ -212,8 +214,8 @@ class Bench:
         self.folder = folder
         self.log = log
 
-    def revisions(self) -> int:
-        """How many there are."""
+    def revisions(self) -> list[str]:
+        """From the first to the last."""
         done = subprocess.run(
             [
                 *(self._python, "-c", REVISIONS, self.folder / "alembic.ini"),
@@ -225,20 +227,40 @@ class Bench:
             text=True,
             check=True,
         )
-        return int(done.stdout.split()[-1])
+        return done.stdout.splitlines()[-1].split()[::-1]
 
-    def side(self, name: str) -> Side:
+    @contextmanager
+    def filled(self, share: float) -> Iterator[str]:
+        """A database that stock has brought that far, with rows in its tables.
+
+        Args:
+            share: Of the revisions.
+        """
+        revisions = self.revisions()
+        command = "upgrade " + revisions[int(len(revisions) * share)]
+        with self._database() as database:
+            run = self._alembic("stock", command, database.name, {})
+            if run.error is not None:
+                sys.exit(f"stock, {command}: {run.error}")
+            self._cluster.psql(ROWS.read_text(), database.name)
+            yield database.name
+
+    def side(self, name: str, template: str | None = None) -> Side:
         """Upgrade, dump, downgrade, dump.
+
+        Args:
+            name: Of the side.
+            template: The database to begin with; None: an empty one.
 
         Raises:
             SystemExit: The upgrade failed, for no reason that ``error:`` tells.
         """
         found = Side()
-        with self._database() as database:
+        with self._database(template) as database:
             for command in ("upgrade " + self._history.until, "downgrade base"):
                 # A downgrade that fails is to leave what it did until then.
                 names = {"HISTORY_EACH": "1"}
-                if not found.dumps:
+                if not found.dumps and template is None:
                     names = self._listeners(name)
                 run = self._alembic(name, command, database.name, names)
                 found.waits = found.waits or run.waits
@@ -267,9 +289,9 @@ class Bench:
             return self._alembic(name, command_line, database.name, names)
 
     @contextmanager
-    def _database(self) -> Iterator[Database]:
-        with self._cluster.create_database() as database:
-            if self._history.prepare:
+    def _database(self, template: str | None = None) -> Iterator[Database]:
+        with self._cluster.create_database(template=template) as database:
+            if self._history.prepare and template is None:
                 subprocess.run(
                     [self._python, "-c", self._history.prepare],
                     env={**self._environ, "HISTORY_URL": database.url("psycopg2")},
@@ -331,9 +353,11 @@ def masked(dump: str) -> str:
 # The comparison
 
 
-def compare(bench: Bench) -> tuple[dict[str, Side], list[str]]:
+def compare(
+    bench: Bench, template: str | None = None
+) -> tuple[dict[str, Side], list[str]]:
     """All sides, and how what they left differs from stock."""
-    sides = {name: bench.side(name) for name in SIDES}
+    sides = {name: bench.side(name, template) for name in SIDES}
     stock = sides["stock"]
     wrong = []
     for name, side in sides.items():
@@ -393,6 +417,12 @@ def examine(
         bench = Bench(cluster, proxy, folder, history, log)
         bench.why = asked.why
         sides, wrong = compare(bench)
+        for share in map(float, asked.filled.split(",") if asked.filled else ()):
+            with bench.filled(share) as template:
+                full, more = compare(bench, template)
+            wrong += more
+            ends = [error and error[1] for error in full["stock"].errors.values()]
+            print(f"{name} filled at {share:g}: {ends}", flush=True)
         upgrade = "upgrade " + history.until
         for side in sides.values():
             if (error := side.errors[upgrade]) is not None:
@@ -406,7 +436,7 @@ def examine(
     down = "to base" if error is None else f"{error[1]}, as stock"
     waits = " | ".join(f"{side.waits:,}" for side in sides.values())
     return (
-        f"| {label} | {history.sqlalchemy} | {bench.revisions()} | {statements:,} "
+        f"| {label} | {history.sqlalchemy} | {len(bench.revisions())} | {statements:,} "
         f"| {waits} | {floor:,} | {ratios[0]:.2f} | {ratios[1]:.2f} | {down} |"
     ), wrong
 
@@ -416,6 +446,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", default=list(HISTORIES))
     parser.add_argument("--rounds", type=int, default=1, help="of timing; 0: none")
+    parser.add_argument("--filled", metavar="0.3,0.6", help="rows after such a share")
     parser.add_argument("--why", action="store_true", help="what was waited for")
     parser.add_argument("--save", action="store_true")
     asked = parser.parse_args()
