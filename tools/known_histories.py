@@ -205,6 +205,7 @@ class Bench:
         self._python = str(folder / "venv" / "bin" / "python")
         self._environ = {
             **os.environ,
+            "PYTHONHASHSEED": "0",  # the order of sets is part of some data
             **{
                 name: value.replace("HERE", str(folder))
                 for name, value in history.environ.items()
