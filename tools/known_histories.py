@@ -347,6 +347,8 @@ def masked(dump: str) -> str:
     """Without what differs between two runs of the same: random and current values."""
     dump = re.sub(r"^\\(un)?restrict .*\n", "", dump, flags=re.M)
     dump = re.sub(r"\b[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\b", "UUID", dump)
+    epoch = str(int(time.time()))[:6]  # of seconds, or milliseconds
+    dump = re.sub(rf"\b{epoch}[0-9]{{4}}([0-9]{{3}})?\b", "NOW", dump)
     today = time.strftime("%Y-%m-%d", time.gmtime())
     return re.sub(rf"{today}[ T][0-9:.]+(\+00(:00)?)?", "NOW", dump)
 
