@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any, Final
 
 import pytest
+import sqlalchemy
 from sqlalchemy.dialects import registry
 
 registry.register(
@@ -17,9 +18,14 @@ _NAMES_DRIVERS: Final = {
     "test_psycopg_non_standard_err": "imports psycopg2.extensions or psycopg.errors",
     "test_render_derived_quoting_text[None": "expects all but psycopg2 to fail",
 }
+# Its other process imports the sdist's own source, which is not built: with 2.0 that
+# has no place for what was pickled here. It fails with every driver.
+_IMPORTS_THE_SOURCE: Final = "test_pickle_rows_other_process"
 
 
-def _names_a_driver(item: pytest.Item) -> bool:
+def _cannot_tell(item: pytest.Item) -> bool:
+    if item.name.startswith(_IMPORTS_THE_SOURCE):
+        return sqlalchemy.__version__.startswith("2.0.")
     driver = "postgresql+ibutsu" in item.nodeid
     return driver and any(item.name.startswith(name) for name in _NAMES_DRIVERS)
 
@@ -28,7 +34,7 @@ def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Leave out what can say nothing about this driver."""
-    left_out = [item for item in items if _names_a_driver(item)]
+    left_out = [item for item in items if _cannot_tell(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
