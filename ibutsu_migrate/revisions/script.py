@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from alembic.script.revision import RevisionMap
 
     from .._core import Graph
+
+_log = logging.getLogger("ibutsu_migrate.revisions")
 
 
 class _Module:
@@ -106,16 +109,37 @@ class LazyStep(RevisionStep):
 
 
 class Plan(list[RevisionStep]):
-    """Steps to run. Whoever starts to go through them has all their files imported.
+    """Steps to run. Whoever starts to go through them has all files imported.
 
     So a file that cannot be imported stops the run before its first statement, as it
-    does in stock Alembic, and a plan that is only counted imports nothing.
+    does in stock Alembic, and a plan that is only counted imports nothing. The files
+    of other revisions are imported too, and all in Alembic's order: one of the plan
+    may use a module that only another one imports. What is wrong with a file outside
+    the plan stays that file's.
     """
 
     def __init__(self, steps: Iterable[RevisionStep]) -> None:
         super().__init__(steps)
+        self._imported = False
 
     def __iter__(self) -> Iterator[RevisionStep]:
-        for step in super().__iter__():
-            _ = step.migration_fn
+        if not self._imported:
+            for step in super().__iter__():
+                self._import_all(step.revision_map)
+                break
+            for step in super().__iter__():
+                _ = step.migration_fn
+            self._imported = True
         return super().__iter__()
+
+    def _import_all(self, revision_map: Any) -> None:
+        needed = {id(step.revision) for step in super().__iter__()}
+        files = getattr(revision_map, "files", None)
+        for script in files() if files is not None else ():
+            try:
+                _ = script.module
+            # A module may well end the process where it may not be run.
+            except (Exception, SystemExit) as error:
+                if id(script) in needed:
+                    raise
+                _log.debug("%s, which no step needs: %r", script.path, error)

@@ -91,6 +91,38 @@ def test_nothing_is_imported_before_it_is_needed(
         _ = script.get_revision("b").module
 
 
+@pytest.mark.parametrize("failure", ["raise ValueError('no')", "raise SystemExit(3)"])
+def test_a_plan_imports_all_files(
+    directory: Callable[..., ScriptDirectory],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: str,
+) -> None:
+    """As Alembic does: what one file imports, another one may use."""
+    package = tmp_path / "one_shop"
+    package.mkdir()
+    (package / "__init__.py").write_text("order = []\n")
+    (package / "kinds.py").write_text("money = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    note = "import one_shop\none_shop.order.append(revision)\n"
+    script = directory(
+        "dabc",
+        a=f"{note}import one_shop.kinds\n",
+        b=f"{note}{failure}\n",
+        c=f"{note}money = one_shop.kinds.money\n",
+        d=note,
+    )
+    try:
+        plan = script._upgrade_revs("c", "b")
+        assert "one_shop" not in sys.modules
+        for _ in range(2):
+            assert [step.revision.revision for step in plan] == ["c"]
+        assert sys.modules["one_shop"].order == ["a", "b", "c", "d"]
+    finally:
+        sys.modules.pop("one_shop", None)
+        sys.modules.pop("one_shop.kinds", None)
+
+
 def test_a_module_is_loaded_once_whatever_the_threads(
     directory: Callable[..., ScriptDirectory], monkeypatch: pytest.MonkeyPatch
 ) -> None:
