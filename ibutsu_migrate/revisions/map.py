@@ -86,13 +86,13 @@ class RevisionMap(StockMap):
         return self._history
 
     def files(self) -> Iterator[base.Script]:
-        """All revisions that have a file, in the order in which Alembic imports them."""
+        """All revisions that have a file, in the order of Alembic's imports."""
         history = self._graph()
-        if history is None:
-            own = {id(each): each for each in self._revision_map.values()}
-            found: Iterable[Any] = own.values()
-        else:
-            found = map(history.at, range(len(history.graph)))
+        found: Iterable[Any] = (
+            dict.fromkeys(self._revision_map.values())
+            if history is None
+            else map(history.at, range(len(history.graph)))
+        )
         return (each for each in found if isinstance(each, base.Script))
 
     # ---- loading by Alembic's own code: in the order of the files, not of a set
