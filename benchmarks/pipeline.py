@@ -6,9 +6,9 @@ Usage: ``python benchmarks/pipeline.py [--rounds N] [--revisions N] [--delays 0,
 Every connection goes through a proxy that holds back what it passes on for half the
 round trip time in each direction, and counts how often a client waited: bytes to the
 server after bytes from it. The sides take turns within each round. Times are those of
-the whole process; the last two columns leave out Python's start and imports: from the
-call of ``run_migrations()`` to its end, and the same statements through one pipeline
-with nothing else (``probe_pipeline.py``), which waits where rows come back and at each
+the whole process; the last columns leave out Python's start and imports (the driver's
+and the revisions' too): from the call of ``run_migrations()`` to its end, and the same
+statements through one pipeline with nothing else (``probe_pipeline.py``), which waits where rows come back and at each
 commit. Stock Alembic on psycopg takes part where psycopg is installed (``pip install
 "psycopg[binary]"``). ``--save`` writes ``benchmarks/PIPELINE.md``.
 """
@@ -54,7 +54,13 @@ PROBE = Path(__file__).with_name("probe_pipeline.py")
 ENV = """\
 import os
 import time
+from alembic import context
+from sqlalchemy import make_url
 from ibutsu_migrate.env import run_migrations
+# Not the time of statements: loading the revisions and the driver.
+for revision in context.script.walk_revisions():
+    revision.module
+make_url(os.environ["BENCHMARK_URL"]).get_dialect().import_dbapi()
 if "BENCHMARK_LOG" in os.environ:
     import sys
     sys.path.insert(0, os.environ["BENCHMARK_FOLDER"])
