@@ -8,9 +8,10 @@ round trip time in each direction, and counts how often a client waited: bytes t
 server after bytes from it. The sides take turns within each round. Times are those of
 the whole process; the last columns leave out Python's start and imports (the driver's
 and the revisions' too): from the call of ``run_migrations()`` to its end, and the same
-statements through one pipeline with nothing else (``probe_pipeline.py``), which waits where rows come back and at each
-commit. Stock Alembic on psycopg takes part where psycopg is installed (``pip install
-"psycopg[binary]"``). ``--save`` writes ``benchmarks/PIPELINE.md``.
+statements through one pipeline with nothing else (``probe_pipeline.py``), which waits
+where rows come back and at each commit. Stock Alembic on psycopg takes part where
+psycopg is installed (``pip install "psycopg[binary]"``). ``--save`` writes
+``benchmarks/PIPELINE.md``.
 """
 
 from __future__ import annotations
