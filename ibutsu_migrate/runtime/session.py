@@ -252,7 +252,7 @@ class Session:
         outside = transaction(dbapi) is Transaction.IDLE
         cursor = dbapi.cursor()
         try:
-            cursor.execute(f"SELECT pg_backend_pid(), {columns}")
+            _execute(cursor, f"SELECT pg_backend_pid(), {columns}")
             pid, *found = cursor.fetchone()
         finally:
             cursor.close()
@@ -273,7 +273,7 @@ class Session:
         )
         cursor = dbapi.cursor()
         try:
-            cursor.execute(f"SELECT pg_backend_pid(), {calls}")
+            _execute(cursor, f"SELECT pg_backend_pid(), {calls}")
             pid: int = cursor.fetchone()[0]
         finally:
             cursor.close()
@@ -364,6 +364,15 @@ class Session:
                 late = sqlstate(error) == LOCK_NOT_AVAILABLE
                 if not (outside and late and self.retry(error)):
                     raise
+
+
+def _execute(cursor: Any, sql: str) -> None:
+    """Execute; on this package's driver BEGIN goes along.
+
+    And the driver counts savepoints from its first transaction on: it queues nothing in
+    one that began before, which is the whole run where a pooler is in between.
+    """
+    getattr(cursor, "enqueue", cursor.execute)(sql)
 
 
 def _milliseconds(seconds: float) -> str:

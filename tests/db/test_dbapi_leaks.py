@@ -92,6 +92,9 @@ def everything(dsn: str) -> None:
     connection.tpc_begin(connection.xid(1, "leak", "x"))
     connection.tpc_rollback()
     connection.tpc_recover()
+    # A pooler gives the backend, and what is temporary in it, to the next one.
+    cursor.execute("DROP TABLE t")
+    connection.commit()
     connection.cancel()
     cursor.mogrify("SELECT %s", (1,))
     repr((cursor, connection, connection.dsn))
