@@ -34,15 +34,23 @@ class Control:
         engine: env.py's.
         application_name: Of the connection.
         lock_timeout: For tables, as the server reads it.
+        queues: Whether BEGIN and what has no rows go along with what is awaited, on
+            this package's driver.
 
     Threads: any; one statement at a time.
     """
 
     def __init__(
-        self, engine: Engine, application_name: str, lock_timeout: str = "0"
+        self,
+        engine: Engine,
+        application_name: str,
+        lock_timeout: str = "0",
+        *,
+        queues: bool = False,
     ) -> None:
         self._engine = Engine(engine.pool.recreate(), engine.dialect, engine.url)
         self._limits = {"name": application_name, "lock_timeout": lock_timeout}
+        self._queues = queues
         self._mutex = threading.RLock()
         self._connection: Connection | None = None
         self._begun = False
@@ -67,9 +75,9 @@ class Control:
         with self._mutex:
             connection = self._open()
             if not self._begun:
-                connection.execute(text(_LIMITS), self._limits)
-                if connection.dialect.server_version_info >= (17,):  # type: ignore[operator]
-                    connection.execute(text(_LIMITS_17))
+                version: Any = connection.dialect.server_version_info
+                limits = _LIMITS_17 if version >= (17,) else _LIMITS
+                connection.execute(text(limits), self._limits)
                 self._begun = True
             result = connection.execute(text(sql), parameters)
             return result.all() if result.returns_rows else ()
@@ -127,9 +135,8 @@ class Control:
     def _open(self) -> Connection:
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(
-                # On this package's driver, BEGIN and what has no rows go along.
                 isolation_level="READ COMMITTED",
-                **{PIPELINE: True},
+                **{PIPELINE: self._queues},
             )
             notice_death(self._connection.connection.dbapi_connection)
         return self._connection
@@ -140,9 +147,8 @@ _LIMITS: Final = f"""
 SELECT set_config('application_name', :name, true),
        set_config('idle_in_transaction_session_timeout', '0', true),
        set_config('statement_timeout', '{_ANSWERS_WITHIN}', true),
-       set_config('lock_timeout', :lock_timeout, true)
-"""
+       set_config('lock_timeout', :lock_timeout, true)"""
+
+_LIMITS_17: Final = f"{_LIMITS}, set_config('transaction_timeout', '0', true)"
 
 _RENAME: Final = "SELECT set_config('application_name', :name, true)"
-
-_LIMITS_17: Final = "SELECT set_config('transaction_timeout', '0', true)"

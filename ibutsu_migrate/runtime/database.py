@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from .driver import Transaction, is_autocommit, transaction
+from .driver import Transaction, by_itself, transaction
 
 # Where the version table is, as an unqualified name finds it; else where it would be
 # made. As Alembic's has_table() does it, which goes by pg_table_is_visible().
@@ -20,8 +21,7 @@ SELECT CAST(coalesce({schema}, (
            WHERE c.oid = to_regclass(quote_ident({table}))
        ), current_schema(), 'public') AS text),
        CAST(current_database() AS text), CAST(current_user AS text),
-       pg_is_in_recovery(), current_setting('transaction_isolation'), pg_backend_pid(),
-       {server},
+       pg_is_in_recovery(), pg_backend_pid(), {server},
        CAST(least(
            nullif(extract(epoch FROM CAST(
                current_setting('idle_session_timeout') AS interval)), 0),
@@ -56,7 +56,6 @@ class Place:
         database: Its name.
         user: Who is connected.
         standby: Whether the server is in recovery.
-        snapshot_is_old: Whether the transaction goes on seeing what it saw first.
         pid: Of the backend that answered.
         server: What ``SERVER`` is.
         idle_limit: Seconds after which the server ends a connection that does nothing;
@@ -67,7 +66,6 @@ class Place:
     database: str
     user: str
     standby: bool
-    snapshot_is_old: bool
     pid: int
     server: str
     idle_limit: float | None
@@ -83,13 +81,12 @@ def identify(connection: Connection, table: str, schema: str | None) -> Place:
     """
     given = "NULL" if schema is None else _literal(schema)
     sql = _IDENTIFY.format(schema=given, table=_literal(table), server=SERVER)
-    found, database, user, standby, isolation, pid, server, idle = _row(connection, sql)
+    found, database, user, standby, pid, server, idle = _row(connection, sql)
     return Place(
         schema=found,
         database=database,
         user=user,
         standby=standby,
-        snapshot_is_old=isolation in ("repeatable read", "serializable"),
         pid=pid,
         server=server,
         idle_limit=idle,
@@ -112,22 +109,15 @@ def _row(connection: Connection, sql: str) -> Any:
     must not be older than the lock.
     """
     dbapi: Any = connection.connection.dbapi_connection
-    state = transaction(dbapi)
-    if state is Transaction.UNKNOWN:
+    if transaction(dbapi) is Transaction.UNKNOWN:
         begun = connection.in_transaction()
         row = connection.execute(text(sql)).one()
         if not begun:
             connection.rollback()
         return row
-    cursor = dbapi.cursor()
-    try:
+    with by_itself(dbapi), closing(dbapi.cursor()) as cursor:
         cursor.execute(sql)
-        row = cursor.fetchone()
-    finally:
-        cursor.close()
-    if state is Transaction.IDLE and not is_autocommit(dbapi):
-        dbapi.rollback()
-    return row
+        return cursor.fetchone()
 
 
 def heads_of(

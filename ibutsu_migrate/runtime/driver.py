@@ -10,10 +10,14 @@ from __future__ import annotations
 import enum
 import os
 import socket
-from contextlib import suppress
-from typing import Any, Final
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import Error
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
 
 
 class Transaction(enum.Enum):
@@ -43,6 +47,45 @@ def transaction(dbapi: Any) -> Transaction:
 def is_autocommit(dbapi: Any) -> bool:
     """Whether each statement commits by itself."""
     return bool(getattr(dbapi, "autocommit", False))
+
+
+@contextmanager
+def by_itself(dbapi: Any) -> Iterator[None]:
+    """Have what is executed be no part of a transaction, where none is open.
+
+    BEGIN and ROLLBACK around one statement are two more round trips.
+
+    Args:
+        dbapi: A DBAPI connection whose state is known.
+    """
+    switched = transaction(dbapi) is Transaction.IDLE and not is_autocommit(dbapi)
+    if switched:
+        dbapi.autocommit = True
+    try:
+        yield
+    finally:
+        if switched:
+            # One that is lost refuses; what it was lost by is being raised.
+            with suppress(Exception):
+                dbapi.autocommit = False
+
+
+def may_queue(context: MigrationContext) -> bool:
+    """Whether the driver's queue may be used: this package's, where it is switched on.
+
+    Args:
+        context: Alembic's, with a connection.
+
+    Raises:
+        ConfigurationError: A setting says neither yes nor no.
+    """
+    dialect: Any = context.dialect
+    if dialect.driver != "ibutsu" or not dialect.is_postgresql:
+        return False
+    # Only now: other drivers do not need it.
+    from ..env.pipeline import choose
+
+    return choose(context).wanted
 
 
 def client_pid(dbapi: Any) -> int | None:

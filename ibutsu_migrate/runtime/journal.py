@@ -136,11 +136,15 @@ class Journal:
         engine: The migration's.
         run_id: Of the run.
         emit: For the one warning.
+        queues: As ``Control``'s.
     """
 
-    def __init__(self, engine: Engine, run_id: str, emit: Emit) -> None:
+    def __init__(
+        self, engine: Engine, run_id: str, emit: Emit, *, queues: bool = False
+    ) -> None:
         # Who holds these tables must not hold up a migration.
-        self._control = Control(engine, control_name(run_id), _LOCK_TIMEOUT)
+        name = control_name(run_id)
+        self._control = Control(engine, name, _LOCK_TIMEOUT, queues=queues)
         self._emit = emit
         self._writes = False
         self._failed = False

@@ -21,7 +21,7 @@ from . import events
 from .base import GuardedRun, Stock
 from .control import Control
 from .database import SERVER, Place, heads_of, identify, ping
-from .driver import Transaction, sqlstate, transaction
+from .driver import Transaction, may_queue, sqlstate, transaction
 from .failure import Failure, describe
 from .journal import Journal
 from .lock import RunLock
@@ -55,8 +55,10 @@ class SafeRun(GuardedRun):
         self._external = context._in_external_transaction
         self._began = self._touched = time.monotonic()
         self._touched_every = _TOUCHED_EVERY
-        self._control = Control(connection.engine, control_name(self.run_id))
-        self._journal = Journal(connection.engine, self.run_id, self._emit)
+        engine, name = connection.engine, control_name(self.run_id)
+        self._queues = queues = may_queue(context)
+        self._control = Control(engine, name, queues=queues)
+        self._journal = Journal(engine, self.run_id, self._emit, queues=queues)
         if settings.history:
             self._reporter.also(self._journal.hear)
         self._signals = Signals.enter(self._busy)
@@ -122,6 +124,7 @@ class SafeRun(GuardedRun):
             migration_name(self.run_id, key),
             self._settings,
             check=self._signals.check,
+            queues=self._queues,
         )
         session.attach()
         self._watcher = watcher = Watcher(
@@ -163,7 +166,7 @@ class SafeRun(GuardedRun):
         lock = RunLock(query, control, key, self.run_id, self._emit)
         limit = self._settings.lock_wait
         try:
-            server = control.look(f"SELECT {SERVER}")[0][0]
+            server = control.query(f"SELECT {SERVER}")[0][0]
         except Exception as error:
             url = self._connection.engine.url
             raise RunError(
@@ -183,13 +186,18 @@ class SafeRun(GuardedRun):
         event.listen(self._connection.engine, "handle_error", lock.refuse_lost)
         terminate = self._settings.terminate_blockers_after
         lock.wait_for_orphans(place.pid, limit, terminate, self._rest)
-        if external and waited and place.snapshot_is_old:
+        if external and waited and self._keeps_its_snapshot():
             raise RunError(
                 "The transaction this run was given is REPEATABLE READ or stricter and "
                 "older than the lock: it does not see what the other run did.",
                 remedy="Begin it anew, and call again.",
                 run_id=self.run_id,
             )
+
+    def _keeps_its_snapshot(self) -> bool:
+        sql = "SELECT current_setting('transaction_isolation')"
+        isolation = self._in_migration(sql, {})[0][0]
+        return isolation in ("repeatable read", "serializable")
 
     def _rest(self, seconds: float) -> None:
         """Sleep while something is waited for, and the migration's connection is idle.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from ..config import Settings
 from ..engine.pipeline import UNREAD
 from .driver import (
     Transaction,
+    by_itself,
     client_pid,
     is_autocommit,
     notice_death,
@@ -103,6 +105,7 @@ class Session:
         name: Its application name while the run lasts.
         settings: Whose limits.
         check: Called before each statement; raises when the run is to stop.
+        queues: Whether the driver's queue may be used for what begins a transaction.
         retry: Called with the error where a statement outside a transaction did not
             get its lock, and has taken itself back: whether to try it again.
         current: The statement that is being executed, or None.
@@ -117,6 +120,7 @@ class Session:
     name: str
     settings: Settings
     check: Callable[[], object]
+    queues: bool = False
     retry: Callable[[BaseException], bool] = lambda error: False
     current: Statement | None = None
     committing: bool = False
@@ -168,10 +172,10 @@ class Session:
         state = transaction(self._raw)
         # Its connection may be back in a pool: the next user wants it as it was.
         if before is not None and state is not Transaction.FAILED:
-            self._set(self._raw, before, local=False)
+            self._set(self._raw, before)
         # Or its transaction goes on: the caller's own limits are for that.
         elif callers is not None and state is Transaction.OPEN:
-            self._set(self._raw, callers, local=True)
+            self._set_locally(self._raw, callers)
 
     def begin_revision(self, **limits: float) -> None:
         """A new revision: a new tally, and its own limits or the run's.
@@ -219,7 +223,7 @@ class Session:
         if dbapi is None or transaction(dbapi) is Transaction.FAILED:
             return
         if self._before is not None:
-            self._set(dbapi, self._values(), local=False)
+            self._set(dbapi, self._values())
         else:
             self._fresh = True
             self._prepare()
@@ -232,54 +236,66 @@ class Session:
         state = transaction(dbapi)
         outside = state is Transaction.IDLE
         if outside and not self._pooled:
-            before = self._ask(dbapi)
+            before = self._set_for_session(dbapi)
             if not self._pooled:
                 self._before, self._raw = before, dbapi
-                self._set(dbapi, self._values(), local=False)
                 return
         if state is Transaction.FAILED or is_autocommit(dbapi):
             return
         if outside or self._fresh:
             self._fresh = False
-            self.pid = self._set(dbapi, self._values(), local=True)
+            self._set_locally(dbapi, self._values())
+
+    def _set_for_session(self, dbapi: Any) -> dict[str, str]:
+        """Set all, outside a transaction; behind a pooler nothing is.
+
+        A pooler gives its clients a process number of its own. What is local to a
+        statement outside a transaction is gone after it.
+
+        Returns:
+            What was set before.
+        """
+        told = client_pid(dbapi)
+        pooled = "false" if told is None else f"pg_backend_pid() <> {told}"
+        setting = _setting(self._values(), pooled)
+        sql = (
+            f"WITH before AS MATERIALIZED (SELECT {self._asking()}) "  # noqa: S608
+            f"SELECT before.*, {setting} FROM before"
+        )
+        with by_itself(dbapi), closing(dbapi.cursor()) as cursor:
+            cursor.execute(sql)
+            return self._read(dbapi, cursor.fetchone())
 
     def _ask(self, dbapi: Any) -> dict[str, str]:
-        """What is set now; and whether there is a pooler in between.
+        """What is set now, in the transaction that is open."""
+        with closing(dbapi.cursor()) as cursor:
+            cursor.execute(f"SELECT {self._asking()}")
+            return self._read(dbapi, cursor.fetchone())
 
-        A pooler gives its clients a process number of its own.
+    def _asking(self) -> str:
+        settings = [f"current_setting('{name}')" for name in self._limits]
+        return ", ".join(["pg_backend_pid()", *settings])
+
+    def _read(self, dbapi: Any, row: Sequence[Any]) -> dict[str, str]:
+        self.pid = row[0]
+        self._pooled = client_pid(dbapi) not in (None, row[0])
+        return dict(zip(self._limits, row[1:], strict=False))
+
+    def _set(self, dbapi: Any, values: dict[str, str]) -> None:
+        """Set something for the session; outside a transaction it is none's."""
+        with by_itself(dbapi), closing(dbapi.cursor()) as cursor:
+            cursor.execute(f"SELECT {_setting(values, 'false')}")
+
+    def _set_locally(self, dbapi: Any, values: dict[str, str]) -> None:
+        """Set all in the transaction that is open or, with this, begins.
+
+        The driver counts savepoints in a transaction that its queue has begun, and
+        queues nothing in another: behind a pooler this begins each.
         """
-        columns = ", ".join(f"current_setting('{name}')" for name in self._limits)
-        outside = transaction(dbapi) is Transaction.IDLE
-        cursor = dbapi.cursor()
-        try:
-            _execute(cursor, f"SELECT pg_backend_pid(), {columns}")
-            pid, *found = cursor.fetchone()
-        finally:
-            cursor.close()
-        if outside and not is_autocommit(dbapi):
-            dbapi.rollback()
-        self.pid = pid
-        told = client_pid(dbapi)
-        self._pooled = told is not None and told != pid
-        return dict(zip(self._limits, found, strict=True))
-
-    def _set(self, dbapi: Any, values: dict[str, str], *, local: bool) -> int:
-        """Set all in one statement; outside a transaction it is ended again."""
-        outside = transaction(dbapi) is Transaction.IDLE
-        flag = "true" if local else "false"
-        calls = ", ".join(
-            f"set_config('{name}', {_literal(value)}, {flag})"
-            for name, value in values.items()
-        )
-        cursor = dbapi.cursor()
-        try:
-            _execute(cursor, f"SELECT pg_backend_pid(), {calls}")
-            pid: int = cursor.fetchone()[0]
-        finally:
-            cursor.close()
-        if outside and not local and not is_autocommit(dbapi):
-            dbapi.commit()
-        return pid
+        with closing(dbapi.cursor()) as cursor:
+            execute = cursor.enqueue if self.queues else cursor.execute
+            execute(f"SELECT pg_backend_pid(), {_setting(values, 'true')}")
+            self.pid = cursor.fetchone()[0]
 
     def _on_commit(self, connection: Connection) -> None:
         tally = self.tally
@@ -320,7 +336,7 @@ class Session:
         outside = is_autocommit(dbapi)
         unlimited = outside and self._before is not None and _WAITS_LONG.match(sql)
         if unlimited:
-            self._set(dbapi, {"lock_timeout": "0"}, local=False)
+            self._set(dbapi, {"lock_timeout": "0"})
         self.current = Statement(sql, time.monotonic(), self.pid)
         try:
             self._executed(lambda: execute(*arguments, context), outside)
@@ -334,7 +350,7 @@ class Session:
             self.tally.statements += 1
             if unlimited and transaction(dbapi) is Transaction.IDLE:
                 limit = {"lock_timeout": _milliseconds(self.lock_timeout)}
-                self._set(dbapi, limit, local=False)
+                self._set(dbapi, limit)
         self._account(sql, outside or transaction(dbapi) is Transaction.IDLE)
         return True
 
@@ -366,17 +382,21 @@ class Session:
                     raise
 
 
-def _execute(cursor: Any, sql: str) -> None:
-    """Execute; on this package's driver BEGIN goes along.
-
-    And the driver counts savepoints from its first transaction on: it queues nothing in
-    one that began before, which is the whole run where a pooler is in between.
-    """
-    getattr(cursor, "enqueue", cursor.execute)(sql)
-
-
 def _milliseconds(seconds: float) -> str:
     return str(round(seconds * 1000))
+
+
+def _setting(values: Mapping[str, str], local: str) -> str:
+    """SQL that sets all of them.
+
+    Args:
+        values: By name.
+        local: SQL: whether only for the transaction.
+    """
+    return ", ".join(
+        f"set_config('{name}', {_literal(value)}, {local})"
+        for name, value in values.items()
+    )
 
 
 def _literal(value: str) -> str:

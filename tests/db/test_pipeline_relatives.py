@@ -14,6 +14,8 @@ import pytest
 if TYPE_CHECKING:
     from ibutsu_migrate.testing import Database
 
+    from .conftest import Shop
+
 pytest.importorskip(
     "ibutsu_migrate.engine.dbapi",
     reason="built without the PostgreSQL driver (IBUTSU_MIGRATE_WITHOUT_PQ)",
@@ -21,15 +23,19 @@ pytest.importorskip(
 )
 
 # Passes bytes on, and replaces one text in the server's answers by another as long.
+# What clients say is written down.
 PROXY = """
 import socket, sys, threading
 target, old, new = sys.argv[1], sys.argv[2].encode(), sys.argv[3].encode()
+log = open(sys.argv[4], "wb", buffering=0)
 assert len(old) == len(new)
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
 
 def pass_on(source, sink, change):
     while data := source.recv(1 << 16):
+        if not change:
+            log.write(data)
         sink.sendall(data.replace(old, new) if change else data)
     sink.shutdown(socket.SHUT_WR)
 
@@ -59,14 +65,20 @@ Say = Callable[[str, str], str]
 
 
 @pytest.fixture
-def say(database: Database) -> Iterator[Say]:
+def said(tmp_path: Path) -> Path:
+    """Where everything is that clients said."""
+    return tmp_path / "said"
+
+
+@pytest.fixture
+def say(database: Database, said: Path) -> Iterator[Say]:
     """Makes a URL whose server's answers have one text for another."""
     cluster = database.cluster
     path = cluster.socket_dir / f".s.PGSQL.{cluster.port}"
     with contextlib.ExitStack() as stack:
 
         def make(old: str, new: str) -> str:
-            command = [sys.executable, "-c", PROXY, str(path), old, new]
+            command = [sys.executable, "-c", PROXY, str(path), old, new, str(said)]
             proxy = stack.enter_context(
                 subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
             )
@@ -109,3 +121,35 @@ def test_relatives_are_not_queued_for(
     words = platform(database)
     assert len(words) >= len(name)
     assert round_trips(say(words, name.ljust(len(words), "-")), tmp_path) >= 20
+
+
+# A Parse message of the statement; in a simple query the length stands before it.
+QUEUED_BEGIN = b"\0BEGIN"
+
+
+@pytest.mark.parametrize(
+    ("name", "environ", "queued"),
+    [
+        (None, {}, True),
+        (None, {"IBUTSU_MIGRATE_PIPELINE": "off"}, False),
+        ("Redshift", {}, False),
+    ],
+)
+def test_what_a_safe_run_sends_by_itself(
+    database: Database,
+    say: Say,
+    said: Path,
+    new_shop: Callable[..., Shop],
+    name: str | None,
+    environ: dict[str, str],
+    queued: bool,
+) -> None:
+    words = platform(database)
+    url = say(words, words if name is None else name.ljust(len(words), "-"))
+    shop = new_shop(url)
+    shop.add("a1", upgrade="op.execute('CREATE TABLE a1 (a int)')")
+    shop.done("alembic", "upgrade", "head", IBUTSU_MIGRATE="safe", **environ)
+    bytes_said = said.read_bytes()
+    assert (QUEUED_BEGIN in bytes_said) is queued
+    assert b"CREATE TABLE a1" in bytes_said
+    assert b"pg_try_advisory_xact_lock" in bytes_said
