@@ -251,7 +251,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
 
     def initialize(self, connection: Connection) -> None:
         """Learn about the server, in one round trip."""
-        row = connection.exec_driver_sql(_FIRST_LOOK).one()
+        row = self._look(connection)
         self.is_postgresql = _is_postgresql(row[0])
         if self.use_native_hstore:
             self._hstore_oids = (row[4] or 0, row[5] or 0)
@@ -261,6 +261,21 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
             self._stock.initialize(connection)
         finally:
             self._first_look = None
+
+    @staticmethod
+    def _look(connection: Connection) -> Any:
+        """Ask all at once, and in no transaction where none is open.
+
+        BEGIN and ROLLBACK would be two more round trips of every program.
+        """
+        driver: Any = connection.connection.dbapi_connection
+        alone = driver.info.transaction_status == _IDLE and not driver.autocommit
+        driver.autocommit = driver.autocommit or alone
+        try:
+            return connection.exec_driver_sql(_FIRST_LOOK).one()
+        finally:
+            if alone and not driver.closed:
+                driver.autocommit = False
 
     def _get_server_version_info(self, connection: Connection) -> Any:
         if self._first_look is None:
@@ -279,7 +294,9 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
         """The level of a connection on which none was set."""
         if self._first_look is None:
             return self._stock.get_default_isolation_level(dbapi_conn)
-        return self._first_look[2].upper()
+        # An engine's own, which its connections are given before they are looked at.
+        known = dbapi_conn.isolation_level
+        return known if known is not None else self._first_look[2].upper()
 
     def _set_backslash_escapes(self, connection: Connection) -> None:
         if self._first_look is None:

@@ -127,6 +127,24 @@ def test_isolation_levels(ours: sa.Engine) -> None:
         )
 
 
+@pytest.mark.parametrize("level", ["SERIALIZABLE", "REPEATABLE READ"])
+@pytest.mark.parametrize("driver", ["ibutsu", "psycopg2"])
+def test_isolation_level_of_an_engine(
+    database: Database, driver: str, level: str
+) -> None:
+    engine = sa.create_engine(database.url(driver), isolation_level=level)
+    show = sa.text("SHOW transaction_isolation")
+    for other in ("AUTOCOMMIT", "READ COMMITTED"):
+        with engine.connect() as connection:
+            assert connection.default_isolation_level == level
+            assert connection.scalar(show) == level.lower()
+        with engine.connect().execution_options(isolation_level=other) as connection:
+            assert connection.scalar(show) == "read committed"
+    with engine.connect() as connection:
+        assert connection.scalar(show) == level.lower()
+    engine.dispose()
+
+
 def test_autocommit_block(ours: sa.Engine) -> None:
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
