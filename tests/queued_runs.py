@@ -61,6 +61,12 @@ ORDER BY 1
 """
 
 
+MANY = "\n".join(f"op.execute('CREATE TABLE t{n} (a int)')" for n in range(20))
+MORE = MANY.replace("TABLE t", "TABLE u")
+# Round trips of MANY: connecting, two looks for the version table, one for all else.
+FEW, MANY_TRIPS = 8, 20
+
+
 @dataclass
 class Outcome:
     """What a run left, and what it raised."""
@@ -164,7 +170,7 @@ def line_of(error: Any, folder: Path) -> int | None:
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename.startswith(str(folder / "versions")):
             found = found or frame.lineno
-            if frame.name == "helper":
+            if frame.name in ("helper", "rename"):
                 found = frame.lineno
     return found
 

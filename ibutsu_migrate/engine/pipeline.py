@@ -8,19 +8,14 @@ may act on an error.
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import dis
-import inspect
-import linecache
 import os
 import re
 import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
-from functools import lru_cache
 from importlib.util import find_spec
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType
 from typing import Any, Final
 
 import sqlalchemy
@@ -28,6 +23,8 @@ from sqlalchemy.dialects.postgresql.base import PGExecutionContext
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine import cursor as _cursor
 from sqlalchemy.engine.interfaces import ExecuteStyle
+
+from .blocks import is_guarded, is_thrown_away
 
 OPTION: Final = "ibutsu_pipeline"
 UNREAD: Final = "ibutsu_unread"
@@ -55,23 +52,16 @@ _OWN: Final = tuple(
 )
 _RUNNER: Final = os.path.join(os.path.dirname(_ALEMBIC), "runtime", "migration.py")
 
-# Blocks that let every error through, and undo on one what SQLAlchemy would undo.
-_TRANSPARENT: Final = frozenset(
-    ("batch_alter_table", "begin_transaction", "begin", "connect")
+_QUERY: Final = os.path.join(os.path.dirname(sqlalchemy.__file__), "orm", "query.py")
+_RESULT: Final = tuple(
+    os.path.join(os.path.dirname(sqlalchemy.__file__), place)
+    for place in ("engine/", "util/")
 )
 
 # What runs a generator that is a context manager: whoever wrote it and whoever says
 # `with` have frames of their own.
 _MANAGER: Final = contextlib._GeneratorContextManager
 _MANAGERS: Final = (_MANAGER.__enter__.__code__, _MANAGER.__exit__.__code__)
-
-_SEND: Final = dis.opmap["SEND"]
-_MADE: Final = contextlib.contextmanager(lambda: iter(())).__code__
-
-# A `try` or `with`: its lines, and what is called to make the managers of a `with`
-# that is nothing else; None where an error may be acted on.
-_Block = tuple[int, int, tuple[str, ...] | None]
-_EVERYWHERE: Final[tuple[_Block, ...]] = ((0, 1 << 30, None),)
 
 # The write of a version that Alembic is making: what to say where no row matches.
 _version_write: ContextVar[str | None] = ContextVar("_version_write", default=None)
@@ -112,8 +102,6 @@ def mismatch(error: BaseException) -> str | None:
 
 # Frames
 
-_blocks: dict[CodeType, tuple[_Block, ...]] = {}
-
 
 def find_origin(depth: int = 1) -> tuple[Origin, bool]:
     """Where a statement comes from, and whether code there may act on its error.
@@ -137,7 +125,7 @@ def find_origin(depth: int = 1) -> tuple[Origin, bool]:
             and not (code in _MANAGERS and _is_untroubled(current))
         ):
             first = first or last
-            if _is_guarded(current):
+            if is_guarded(current):
                 return first, True
         current = current.f_back
     return first or last, False
@@ -153,91 +141,24 @@ def _is_untroubled(frame: Any) -> bool:
     return code is _MANAGERS[0] or frame.f_locals[code.co_varnames[1]] is None
 
 
-def _is_guarded(frame: Any) -> bool:
-    code: CodeType = frame.f_code
-    line = frame.f_lineno or 0
-    return any(
-        start <= line <= end
-        and (calls is None or not all(_lets_through(frame, name) for name in calls))
-        for start, end, calls in _blocks_of(code)
-    )
+def _is_querys() -> bool:
+    """Whether only ``Query.update`` or ``delete`` reads a row count, for nobody.
 
-
-def _blocks_of(code: CodeType) -> tuple[_Block, ...]:
-    # Without an entry there no instruction stands in a `try` or a `with`: most
-    # functions of a revision, whose source need not be read then.
-    if not code.co_exceptiontable:
-        return ()
-    blocks = _blocks.get(code)
-    if blocks is None:
-        source = "".join(linecache.getlines(code.co_filename))
-        blocks = _blocks[code] = _read_blocks(source)
-    return blocks
-
-
-@lru_cache(maxsize=8)
-def _read_blocks(source: str) -> tuple[_Block, ...]:
-    """The blocks of a file; one that is everywhere where it cannot be read."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return _EVERYWHERE
-    if not source:
-        return _EVERYWHERE
-    return tuple(
-        (node.lineno, node.end_lineno or node.lineno, calls)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Try | ast.TryStar | ast.With | ast.AsyncWith)
-        and (calls := _calls_of(node)) != ()
-    )
-
-
-def _calls_of(
-    node: ast.Try | ast.TryStar | ast.With | ast.AsyncWith,
-) -> tuple[str, ...] | None:
-    if not isinstance(node, ast.With):
-        return None
-    names = []
-    for item in node.items:
-        expression = item.context_expr
-        if not isinstance(expression, ast.Call):
-            return None
-        function = expression.func
-        if isinstance(function, ast.Attribute) and function.attr in _TRANSPARENT:
-            continue
-        if not isinstance(function, ast.Attribute | ast.Name):
-            return None
-        names.append(ast.unparse(function))
-    return tuple(names)
-
-
-def _lets_through(frame: Any, name: str) -> bool:
-    """Whether a call of that name makes a context manager that lets errors through.
-
-    A generator with no block of its own ends where it yielded: what it would have done
-    behind that is like what stands behind the statement.
+    They return it, and their callers seldom want it. A listener of their events may:
+    it is given the result.
     """
-    code: CodeType = frame.f_code
-    first, *rest = name.split(".")
-    if first in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
+    frame: Any = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename.startswith(_RESULT):
+        frame = frame.f_back
+    if frame is None or frame.f_code.co_filename != _QUERY:
         return False
-    found = frame.f_globals.get(first)
-    for part in rest:
-        if not isinstance(found, ModuleType):
-            return False
-        found = getattr(found, part, None)
-    if not isinstance(found, FunctionType) or found.__code__ is not _MADE:
+    name = frame.f_code.co_name
+    session = getattr(frame.f_locals.get("self"), "session", None)
+    if name not in ("update", "delete") or session is None:
         return False
-    made = getattr(found, "__wrapped__", None)
-    if not (isinstance(made, FunctionType) and inspect.isgeneratorfunction(made)):
+    if getattr(session.dispatch, f"after_bulk_{name}"):
         return False
-    inner: CodeType = made.__code__
-    if _SEND in inner.co_code[::2]:
-        return False  # `yield from` another one, which may have a block
-    lines = [line for _, _, line in inner.co_lines() if line is not None]
-    return not any(
-        start <= max(lines) and min(lines) <= end for start, end, _ in _blocks_of(inner)
-    )
+    return is_thrown_away(frame.f_back)
 
 
 # SQLAlchemy
@@ -316,6 +237,8 @@ class PipelineContext(PGExecutionContext):
         if self._counted:
             return 1
         if self._deferred and self._rowcount is None:
+            if _is_querys():
+                return -1
             try:
                 self._rowcount = self.cursor.rowcount
             except Exception as error:

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from queued_runs import Outcome, Scripts, run_both
 from server_database import Server, postgresql, sqlite
 
 if TYPE_CHECKING:
-    from ibutsu_migrate.testing.cluster import Database
+    from ibutsu_migrate.testing.cluster import Cluster, Database
 
 APP = """
 import os
@@ -249,3 +250,23 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Server:
 def on_postgresql(request: pytest.FixtureRequest, database: Database) -> Server:
     """The same on PostgreSQL only."""
     return postgresql(database, request.param)
+
+
+@pytest.fixture
+def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scripts:
+    """Revisions to come, run through the hook."""
+    # Mode safe, which the hook means, has statements of its own on other connections.
+    monkeypatch.setenv("IBUTSU_MIGRATE", "fast")
+    return Scripts(tmp_path)
+
+
+@pytest.fixture
+def both(
+    scripts: Scripts, postgres_cluster: Cluster
+) -> Callable[..., tuple[Outcome, Outcome]]:
+    """Run them without a queue and with it."""
+
+    def run(**options: Any) -> tuple[Outcome, Outcome]:
+        return run_both(scripts, postgres_cluster, **options)
+
+    return run

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic.util import CommandError
-from queued_runs import Outcome, Scripts, run_both, same, select
+from queued_runs import FEW, MANY, MANY_TRIPS, MORE, Outcome, Scripts, same, select
 
 if TYPE_CHECKING:
-    from ibutsu_migrate.testing import Cluster, Database
+    from ibutsu_migrate.testing import Database
 
     Both = Callable[..., tuple[Outcome, Outcome]]
 
@@ -33,25 +33,6 @@ with engine.connect() as connection:
     after = connection.get_execution_options().get("ibutsu_pipeline")
     context.config.attributes["after"] = after
 """
-MANY = "\n".join(f"op.execute('CREATE TABLE t{n} (a int)')" for n in range(20))
-MORE = MANY.replace("TABLE t", "TABLE u")
-# Round trips of MANY: connecting, two looks for the version table, one for all else.
-FEW, MANY_TRIPS = 8, 20
-
-
-@pytest.fixture
-def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scripts:
-    # Mode safe, which the hook means, has statements of its own on other connections.
-    monkeypatch.setenv("IBUTSU_MIGRATE", "fast")
-    return Scripts(tmp_path)
-
-
-@pytest.fixture
-def both(scripts: Scripts, postgres_cluster: Cluster) -> Both:
-    def run(**options: Any) -> tuple[Outcome, Outcome]:
-        return run_both(scripts, postgres_cluster, **options)
-
-    return run
 
 
 def test_a_revision_is_one_round_trip(scripts: Scripts, both: Both) -> None:
@@ -68,124 +49,6 @@ def test_a_revision_is_one_round_trip(scripts: Scripts, both: Both) -> None:
     assert len(queued.rows) == 21
     assert queued.round_trips <= 20 + 5
     assert without.round_trips > 100
-
-
-def test_a_batch_is_queued(scripts: Scripts, both: Both) -> None:
-    scripts.switch = "fast"
-    batch = "with op.batch_alter_table('ta') as batch:\n    batch."
-    columns = (f"{batch}add_column(sa.Column('c{n}', sa.Text))" for n in range(20))
-    scripts.add("\n".join(("op.execute('CREATE TABLE ta (a int)')", *columns)))
-    without, queued = both()
-    same(without, queued)
-    assert without.error is None
-    assert queued.round_trips <= FEW
-    assert without.round_trips > MANY_TRIPS
-    scripts.add(f"{batch}drop_column('no')\nop.execute('DROP TABLE ta')")
-    without, queued = both()
-    same(without, queued)
-    assert queued.error == "ProgrammingError"
-    assert queued.line is not None
-
-
-AROUND = """
-import contextlib
-
-@contextlib.contextmanager
-def around(bind):
-    helper(bind, "CREATE TABLE first (a int)")
-    yield
-    helper(bind, "CREATE TABLE last (a int)")
-
-@contextlib.contextmanager
-def careful(bind):
-    try:
-        yield
-    except sa.exc.ProgrammingError as error:
-        raise KeyError("mine") from error
-
-@contextlib.contextmanager
-def both(bind):
-    yield from careful.__wrapped__(bind)
-
-class Careful:
-    def __init__(self, bind):
-        pass
-    def __enter__(self):
-        pass
-    def __exit__(self, kind, error, traceback):
-        if error is not None:
-            raise KeyError("mine") from error
-"""
-
-
-def indented(text: str) -> str:
-    return "".join(f"    {line}\n" for line in text.splitlines())
-
-
-def test_a_manager_that_lets_errors_through(scripts: Scripts, both: Both) -> None:
-    scripts.switch = "fast"
-    batch = "with around(op.get_bind()), op.batch_alter_table('base') as batch:\n"
-    batch += "    batch.add_column(sa.Column('b', sa.Text))\n"
-    scripts.add(
-        f"op.execute('CREATE TABLE base (a int)')\n{batch}"
-        "op.execute('DROP TABLE first')\nop.execute('DROP TABLE last')\n"
-        f"with around(op.get_bind()):\n{indented(MANY)}",
-        AROUND,
-    )
-    without, queued = both()
-    same(without, queued)
-    assert without.error is None
-    assert queued.round_trips <= FEW
-    scripts.add("op.execute('DROP TABLE last')\nop.execute('DROP TABLE first')")
-    scripts.add(
-        "with around(op.get_bind()):\n    op.execute('DROP TABLE nowhere')", AROUND
-    )
-    without, queued = both()
-    same(without, queued)
-    assert queued.error == "ProgrammingError"
-    assert 'table "nowhere" does not exist' in str(queued.message)
-
-
-@pytest.mark.parametrize(
-    "block",
-    [
-        "with careful(op.get_bind()):",
-        "with both(op.get_bind()):",
-        "with Careful(op.get_bind()):",
-        "with around(op.get_bind()), careful(op.get_bind()):",
-        "around = careful\nwith around(op.get_bind()):",
-        "with contextlib.ExitStack() as stack:\n"
-        "    stack.enter_context(careful(op.get_bind()))",
-    ],
-)
-def test_a_manager_that_acts_on_errors(
-    scripts: Scripts, both: Both, block: str
-) -> None:
-    scripts.add(f"{block}\n    op.execute('DROP TABLE nowhere')", AROUND)
-    without, queued = both()
-    same(without, queued)
-    assert queued.error == "KeyError"
-
-
-def test_an_error_that_leaves_a_block(scripts: Scripts, both: Both) -> None:
-    manager = """
-import contextlib
-
-@contextlib.contextmanager
-def around(bind):
-    try:
-        yield
-    except ValueError:
-        helper(bind, "DROP TABLE nowhere")
-"""
-    scripts.add(
-        "try:\n    with around(op.get_bind()):\n        raise ValueError('no')\n"
-        "except sa.exc.ProgrammingError as error:\n    raise KeyError('mine')",
-        manager,
-    )
-    without, queued = both()
-    same(without, queued)
-    assert queued.error == "KeyError"
 
 
 def test_an_error_names_its_line(scripts: Scripts, both: Both) -> None:

@@ -46,6 +46,12 @@ def around(bind):
     bind.exec_driver_sql("INSERT INTO base VALUES (71)")
 
 
+class Row(sa.orm.declarative_base()):
+    __tablename__ = "base"
+    a = sa.Column(sa.Integer, primary_key=True)
+    s = sa.Column(sa.Text)
+
+
 class Data:
     def __init__(self, bind):
         self.bind = bind
@@ -111,6 +117,12 @@ GOOD = (
     "with sa.orm.Session(op.get_bind()) as session:\n"
     "    session.execute(sa.text('INSERT INTO base VALUES (@)'))\n"
     "    session.commit()",
+    "sa.orm.Session(op.get_bind()).query(Row).update({'s': '@'})",
+    "sa.orm.Session(op.get_bind()).query(Row).filter_by(a=@).delete()",
+    "assert sa.orm.Session(op.get_bind()).query(Row).update({'s': '@'}) >= 0",
+    "quiet = None\ntry:\n    op.execute('INSERT INTO base VALUES (@)')\n"
+    "finally:\n    if quiet:\n        op.execute('DROP TABLE nowhere')",
+    "local = around\nwith local(op.get_bind()):\n    op.execute('DELETE FROM base')",
     "cursor = op.get_bind().connection.cursor()\n"
     "cursor.execute('INSERT INTO base VALUES (%s)', (@,))\n"
     "assert cursor.rowcount == 1",
@@ -144,6 +156,9 @@ BAD = (
     "op.get_bind().exec_driver_sql('INSERT INTO base (a) VALUES (1 / %(a)s)', "
     "[{'a': 1}, {'a': 0}])",
     "op.execute('VACUUM')",
+    "sa.orm.Session(op.get_bind()).query(Row).update({'a': 1 << 40})",
+    "quiet = False\ntry:\n    op.execute('DROP TABLE nowhere')\n"
+    "finally:\n    if quiet:\n        op.execute('SELECT 3')",
     "op.execute('DO $$BEGIN RAISE EXCEPTION $n$no @$n$; END$$')",
     "op.execute('SET LOCAL statement_timeout = 20')\nop.execute('SELECT pg_sleep(9)')",
     "raise ValueError('no')",
