@@ -23,6 +23,7 @@ from sqlalchemy.engine import URL, Connection
 from . import bulk
 from .pipeline import PipelineContext, name_origin
 from .reflection import IbutsuInspector
+from .relatives import is_postgresql
 from .types import COLSPECS
 
 _IDLE: Final = 0  # PQTRANS_IDLE
@@ -57,21 +58,6 @@ _VERSION: Final = re.compile(
     r"(?:PostgreSQL|EnterpriseDB) (\d+)\.?(\d+)?(?:\.(\d+))?(?:\.\d+)?(?:devel|beta)?"
 )
 
-# As configure and meson build it, on Unix and on Windows.
-_POSTGRESQL: Final = re.compile(
-    r"PostgreSQL (\d+)[^ ,]*( \([^)]*\))?( on [^,]+)?, compiled by .+, (32|64)-bit"
-)
-_OLDEST: Final = 14
-
-# Servers that speak the protocol and have a catalogue, or transactions, of their own.
-# Most of them say that they are PostgreSQL, of some version or other.
-_RELATIVES: Final = re.compile(
-    r"Redshift|Yugabyte|-YB-|Cockroach|Materialize|Greenplum|RisingWave|QuestDB|Crate"
-    r"|openGauss|GaussDB|Spanner|PGAdapter|Hologres|DSQL|Vertica|Netezza|DuckDB|H2 "
-    r"|Cloudberry|HashData|AntDB|KingBase",
-    re.I,
-)
-
 _cursor_numbers = itertools.count(1)
 
 
@@ -100,19 +86,6 @@ class PGExecutionContext_ibutsu(PipelineContext):  # noqa: N801 - SQLAlchemy's s
 
 def _is_switched_off() -> bool:
     return os.environ.get("IBUTSU_MIGRATE", "").strip().lower() == "off"
-
-
-def _is_postgresql(version: str) -> bool:
-    """Whether ``version()`` is PostgreSQL's own and no relative's.
-
-    Source: PostgreSQL's PG_VERSION_STR in ``configure.ac`` and ``meson.build``.
-    """
-    found = _POSTGRESQL.fullmatch(version.strip())
-    return (
-        found is not None
-        and int(found[1]) >= _OLDEST
-        and not _RELATIVES.search(version)
-    )
 
 
 class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
@@ -252,7 +225,7 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
     def initialize(self, connection: Connection) -> None:
         """Learn about the server, in one round trip."""
         row = self._look(connection)
-        self.is_postgresql = _is_postgresql(row[0])
+        self.is_postgresql = is_postgresql(row[0])
         if self.use_native_hstore:
             self._hstore_oids = (row[4] or 0, row[5] or 0)
             self._prepare(connection.connection.dbapi_connection)

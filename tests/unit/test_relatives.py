@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-dialect = pytest.importorskip(
-    "ibutsu_migrate.engine.dialect",
-    reason="built without the PostgreSQL driver (IBUTSU_MIGRATE_WITHOUT_PQ)",
-    exc_type=ImportError,
-)
+from ibutsu_migrate.engine.relatives import is_postgresql
 
 GCC = "on x86_64-pc-linux-gnu, compiled by gcc (Debian 12.2.0-14) 12.2.0, 64-bit"
 
@@ -27,7 +23,7 @@ GCC = "on x86_64-pc-linux-gnu, compiled by gcc (Debian 12.2.0-14) 12.2.0, 64-bit
     ],
 )
 def test_postgresql(version: str) -> None:
-    assert dialect._is_postgresql(version)
+    assert is_postgresql(version)
 
 
 @pytest.mark.parametrize(
@@ -48,4 +44,4 @@ def test_postgresql(version: str) -> None:
     ],
 )
 def test_relatives(version: str) -> None:
-    assert not dialect._is_postgresql(version)
+    assert not is_postgresql(version)
