@@ -228,9 +228,13 @@ def _flags_of(
         if not isinstance(last.test, ast.Name):
             return ()
         names.append(last.test.id)
-    changed = [
-        each.id
-        for each in ast.walk(tree)
-        if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load)
-    ]
+    changed = list(_names_set_in(tree))
     return tuple(names) if all(changed.count(name) < 2 for name in names) else ()
+
+
+def _names_set_in(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            yield node.id

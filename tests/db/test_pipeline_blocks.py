@@ -213,6 +213,20 @@ def test_a_finally_whose_flag_is_set_in_between(scripts: Scripts, both: Both) ->
     assert queued.round_trips > MANY_TRIPS
 
 
+@pytest.mark.parametrize(("last", "waits"), [("pass", False), ("done = 1", True)])
+def test_a_finally_whose_flag_is_a_parameter(
+    scripts: Scripts, both: Both, last: str, waits: bool
+) -> None:
+    scripts.switch = "fast"
+    body = indented(MANY.replace("op.execute(", "helper(op.get_bind(), "))
+    end = f"        {last}\n    finally:\n        if done: print()\n"
+    scripts.add("work()", f"def work(done=False):\n    try:\n{indented(body)}{end}")
+    without, queued = both()
+    same(without, queued)
+    assert without.error is None
+    assert (queued.round_trips > MANY_TRIPS) is waits
+
+
 ITEMS = """
 import sqlalchemy.orm
 
