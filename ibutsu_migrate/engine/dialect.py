@@ -245,7 +245,9 @@ class PGDialect_ibutsu(PGDialect):  # noqa: N801 - SQLAlchemy's style
         alone = driver.info.transaction_status == _IDLE and not driver.autocommit
         driver.autocommit = driver.autocommit or alone
         try:
-            return connection.exec_driver_sql(_FIRST_LOOK).one()
+            # Server-side cursors need a transaction; an engine may want them for all.
+            plain = {"stream_results": False}
+            return connection.exec_driver_sql(_FIRST_LOOK, None, plain).one()
         finally:
             if alone and not driver.closed:
                 driver.autocommit = False

@@ -127,6 +127,15 @@ def test_isolation_levels(ours: sa.Engine) -> None:
         )
 
 
+def test_an_engine_of_server_side_cursors(database: Database) -> None:
+    with pytest.warns(sa.exc.SADeprecationWarning):
+        engine = sa.create_engine(database.url("ibutsu"), server_side_cursors=True)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+        assert connection.dialect.is_postgresql  # type: ignore[attr-defined]
+    engine.dispose()
+
+
 @pytest.mark.parametrize("level", ["SERIALIZABLE", "REPEATABLE READ"])
 @pytest.mark.parametrize("driver", ["ibutsu", "psycopg2"])
 def test_isolation_level_of_an_engine(
