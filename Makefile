@@ -13,7 +13,7 @@ PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadgroup
 	static bench conformance alembic-suite alembic matrix servers clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 demo: ## The handbook's workflow on a throwaway PostgreSQL, told line by line
 	@tools/bootstrap.sh demo
@@ -73,6 +73,11 @@ fuzz: ready ## libFuzzer: make fuzz [F=scan] [T=60]
 bench: ready ## Side by side with stock Alembic and psycopg2: make bench [SAVE=1]
 	@$(PY) benchmarks/run.py $(if $(SAVE),--save)
 	@$(PY) benchmarks/cli.py
+
+bench-network: ready ## A server far away, and many rows, with psycopg beside: make bench-network [SAVE=1]
+	@$(PY) -m pip install -q "psycopg[binary]"
+	@$(PY) benchmarks/pipeline.py $(if $(SAVE),--save)
+	@$(PY) benchmarks/bulk.py $(if $(SAVE),--save)
 
 alembic-suite: ready ## Alembic's own tests with the graph in C and without: [A=1.19.2]
 	@$(PY) tools/alembic_suite.py $(A)

@@ -111,6 +111,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--save", action="store_true")
     asked = parser.parse_args()
+    if asked.save and find_spec("psycopg") is None:
+        parser.error("--save has psycopg beside it: pip install 'psycopg[binary]'")
     sides = {
         name: side for name, side in SIDES.items() if find_spec(side[0]) or side[1]
     }

@@ -250,6 +250,8 @@ def main() -> None:
     parser.add_argument("--delays", default="0,2,10")
     parser.add_argument("--save", action="store_true")
     asked = parser.parse_args()
+    if asked.save and find_spec("psycopg") is None:
+        parser.error("--save has psycopg beside it: pip install 'psycopg[binary]'")
     with tempfile.TemporaryDirectory() as name, Cluster.start() as cluster:
         folder = Path(name)
         lines = table(Bench(cluster, folder), asked, folder)
