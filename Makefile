@@ -5,12 +5,12 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 # Two at a time; the output of each stays together.
 BOTH := $(MAKE) --no-print-directory -j2 --output-sync=target
-DRIVER := dbapi dbapi_leaks dialect interrupt pipeline pipeline_migrations reflection values
+DRIVER := dbapi dbapi_leaks dialect interrupt pipeline pipeline_blocks pipeline_migrations reflection values
 # A worker for each core, each with a server of its own; groups share what is dear.
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: help demo test check libpq stress pgbouncer setup ready lint fix types layers c-test fuzz stubs \
-	static bench conformance alembic-suite alembic matrix servers clean
+	static bench bench-network conformance alembic-suite alembic matrix servers clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile

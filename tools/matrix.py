@@ -26,7 +26,10 @@ from debian_python import Interpreter, UnavailableError, fetch
 CACHE = ROOT / ".cache" / "matrix"
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 FROM_DEBIAN = ("3.14",)
-DRIVER = ("bulk", "dbapi", "dbapi_leaks", "dialect", "interrupt", "pipeline", "values")
+DRIVER = (
+    *("bulk", "dbapi", "dbapi_leaks", "dialect", "interrupt", "values"),
+    *("pipeline", "pipeline_blocks"),
+)
 TESTS = (
     "tests/unit",
     "tests/native",
