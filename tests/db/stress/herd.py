@@ -49,13 +49,19 @@ def run_one(number: int) -> None:
 
 
 def holder(cursor: Any) -> tuple[int, int, str] | None:
-    """Backend, process and revision of the one that holds the lock."""
+    """Backend, process and revision of the one that holds the lock.
+
+    The two views are read one after the other: a backend may be without its name in
+    one, which comes before the lock and goes after it.
+    """
     cursor.execute(HOLDER)
     row = cursor.fetchone()
     if row is None:
         return None
     _, _, rest = row[1].partition(":")
     process, _, revision = rest.partition(" ")
+    if not process:
+        return None
     return row[0], int(process), revision or "before the first"
 
 
